@@ -58,11 +58,10 @@ class PlannedApplication:
 
     def assumed(self) -> list[str]:
         """Return the deployments that the routes call, and whose times were not measured."""
-        stages = {role: self._args.stages[role] for role in self.own if role in self.used}
         return [
             deployment_of(role, self._args)
-            for role, stage in stages.items()
-            if not self._times.is_measured(stage.model, gpu=self._on_gpu(role))
+            for role, stage in self._args.stages.items()
+            if role in self.used and not self._times.is_measured(stage.model, gpu=self._on_gpu(role))
         ]
 
     def configuration(self, plan: CapacityPlan) -> Any:

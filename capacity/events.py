@@ -1,7 +1,7 @@
 """A discrete-event simulation: simulated time, processes that wait for signals, and processors that jobs share."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from itertools import count
 
@@ -71,41 +71,17 @@ class Calendar:
         resume()
         return ended
 
-    def run_until(self, signal: Signal) -> None:
-        """Let time pass until `signal` fires.
-
-        Raises:
-            RuntimeError: it never does, because nothing is left to happen.
-        """
-        while not signal.fired:
-            if not self._events:
-                raise RuntimeError("the simulation has come to a standstill")
+    def run_until(self, done: Callable[[], bool]) -> None:
+        """Let time pass until `done` returns True."""
+        while not done():
             self.now, _, action = heappop(self._events)
             action()
 
 
-def all_of(signals: Iterable[Signal]) -> Signal:
-    """Return a signal that fires once all of `signals` have."""
-    waiting, all_fired = list(signals), Signal()
-    left = len(waiting)
-
-    def one_fired() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            all_fired.fire()
-
-    if not waiting:
-        all_fired.fire()
-    for signal in waiting:
-        signal.then(one_fired)
-    return all_fired
-
-
 class Processor:
-    """Cores, or a GPU, whose time all jobs share equally; a job runs on at most one core.
+    """Cores, or a GPU, whose time all jobs share equally. A job runs on at most one core.
 
-    So Linux divides cores among threads, and a GPU its time among processes (processor sharing).
+    This is processor sharing: Linux divides cores among threads like this, and a GPU its time among processes.
 
     Args:
         capacity: number of cores, which may be a fraction; 1 for a GPU.
@@ -120,7 +96,7 @@ class Processor:
         self._served, self._busy, self._since = 0.0, 0.0, 0.0
 
     def run(self, seconds: float) -> Signal:
-        """Add a job that needs that much time alone. The signal fires when it is done."""
+        """Add a job that takes `seconds` if it runs alone. The signal fires when it is done."""
         self._catch_up()
         done = Signal()
         heappush(self._jobs, (self._served + seconds, next(self._number), done))
@@ -172,7 +148,7 @@ class BatchQueue:
     Args:
         threads: batches that run concurrently.
         largest: maximum number of items in a batch. A call with more runs alone.
-        work: what a thread does for a batch of so many items.
+        work: makes the process of a thread that runs a batch, from the number of its items.
     """
 
     def __init__(self, calendar: Calendar, threads: int, largest: int, work: Callable[[int], Process]) -> None:

@@ -1,7 +1,7 @@
 """Find the replicas and nodes that carry a rate."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from capacity.system import CapacityError, Mix, NodeSize, Place, StageModel, System
@@ -172,7 +172,7 @@ def _packed(
         planned.items(), key=lambda each: (-each[1].gpus_busy, -each[1].gpus, -each[1].cpus, each[0])
     ):
         for _ in range(replica.replicas):
-            place = _first_fit(nodes, replica)
+            place = next(filter(None, (node.take(number, replica) for number, node in enumerate(nodes))), None)
             if place is None:
                 nodes.append(_FreeNode(size, utilisation))
                 place = nodes[-1].take(len(nodes) - 1, replica)
@@ -184,7 +184,3 @@ def _packed(
                 )
             places[name].append(place)
     return {name: tuple(each) for name, each in places.items()}, len(nodes)
-
-
-def _first_fit(nodes: Sequence[_FreeNode], replica: PlannedDeployment) -> Place | None:
-    return next((place for number, node in enumerate(nodes) if (place := node.take(number, replica))), None)

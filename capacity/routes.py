@@ -1,4 +1,4 @@
-"""Which stages a request calls, with how many photos or faces: one face per photo."""
+"""The stages that a request calls, with the number of photos or faces in each call: one face per photo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class RequestShape:
 
     Attributes:
         photos: photos of the request.
-        detector: roles of which the first that is configured is used; the default detector if there are none.
-        networks: the same for each network. A task stands for its default role.
+        detector: candidate roles, of which the first that is configured is used. A task stands for its default role.
+        networks: the same for each network.
         optional: tasks that are called if the configuration has a stage for them.
         gallery: the gallery's deployment that is called at the end.
     """

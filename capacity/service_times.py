@@ -1,8 +1,8 @@
-"""How long stages take: measured where somebody has, assumed elsewhere. The figures are in service_times.toml."""
+"""Service times of stages from service_times.toml: measured, or assumed for cards without measurements."""
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,11 @@ class ServiceTimes:
 
     def stage(self, card: str, task: str, *, gpu: bool, workers: int, largest: int) -> StageModel:
         """Return the model of a stage with this card, on a GPU or on a core. `largest` applies to batches on a GPU."""
-        figures = {**self.assumed[task], **self.measured.get(card, {})}
-        core, on_gpu = (figures["gpu_core"], _work(figures["gpu"])) if gpu else (figures["core"], None)
-        return self._model("stage", _work(core), on_gpu, workers, largest if gpu else 1, task == "detector")
+        figures, model = {**self.assumed[task], **self.measured.get(card, {})}, self.deployment("stage")
+        model = replace(model, workers=workers, decodes=task == "detector")
+        if not gpu:
+            return replace(model, core=_work(figures["core"]))
+        return replace(model, core=_work(figures["gpu_core"]), gpu=_work(figures["gpu"]), largest=largest)
 
     def is_measured(self, card: str, *, gpu: bool) -> bool:
         """Return whether the times of a card were measured on this kind of device."""
@@ -39,11 +41,8 @@ class ServiceTimes:
 
     def deployment(self, name: str) -> StageModel:
         """Return the model of the ingress, or of a deployment of the gallery."""
-        return self._model(name, Work(), None, 1, 1, False)
-
-    def _model(self, name: str, core: Work, gpu: Work | None, workers: int, largest: int, decodes: bool) -> StageModel:
         times = self.service[name]
-        return StageModel(times["hop"] / 1000, times["loop"] / 1000, core, gpu, workers, largest, decodes)
+        return StageModel(times["hop"] / 1000, times["loop"] / 1000)
 
 
 @cache

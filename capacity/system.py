@@ -22,10 +22,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class StageModel:
-    """A stage, or the ingress, whose calls take no models.
+    """A stage, or the ingress, which runs no model.
 
     Attributes:
-        hop: seconds that a call is under way, without using a core.
+        hop: latency of a call in seconds, without work on a core.
         loop: seconds of a core per call in the replica's event loop, which handles one call at a time: transfer and
             serialisation.
         core: work of a worker on a core.
@@ -49,17 +49,17 @@ class StageModel:
         return [min(size, items - start) for start in range(0, items, size)]
 
     def core_seconds(self, items: int) -> float:
-        """Return the time on a core of a call with so many items, if it shares no batch."""
+        """Return the time on a core of a call with `items` items that shares no batch."""
         return self.loop + sum(map(self.core.of, self.parts(items)))
 
     def gpu_seconds(self, items: int) -> float:
-        """Return the time on the GPU of a call with so many items, if it shares no batch."""
+        """Return the time on the GPU of a call with `items` items that shares no batch."""
         return sum(map(self.gpu.of, self.parts(items))) if self.gpu else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RouteCall:
-    """A call of a stage with so many photos or faces."""
+    """A call of a stage with `items` photos or faces."""
 
     stage: str
     items: int

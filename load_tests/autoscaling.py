@@ -1,13 +1,11 @@
 """`python -m load_tests.autoscaling`: a stepped load and the replicas that follow it (docs/sizing.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from load_tests import RESULTS, ROOT
 from load_tests.photos import enlarged_pair
@@ -21,48 +19,38 @@ PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
 """The phases: the loaded route, or none, and the duration in seconds."""
 
 
-@dataclass(frozen=True)
-class Phase:
-    """A step of the load: route, seconds, one sample per second, and the requests that ended in it."""
-
-    route: str
-    seconds: float
-    samples: Sequence[Sample]
-    requests: Sequence[Request]
-
-
-def phases_table(phases: Sequence[Phase]) -> Table:
-    """Tabulate each phase's minimum and maximum replicas per deployment, and its requests."""
-    made = table("replicas", *(f"{phase.route or 'idle'}, {phase.seconds:.0f} s" for phase in phases))
-    for name in sorted({name for phase in phases for each in phase.samples for name in each.counts}):
-        counts = [[each.counts[name] for each in phase.samples] for phase in phases]
-        made.add_row(name, *(" to ".join(dict.fromkeys(map(str, (min(each), max(each))))) for each in counts))
-    times = [[each.milliseconds or 0 for each in phase.requests if each.answered] for phase in phases]
-    made.add_row("answers/s", *(f"{len(each) / phase.seconds:.1f}" for each, phase in zip(times, phases, strict=True)))
-    for share in (50, 95):
-        made.add_row(f"p{share} ms", *(f"{np.percentile(each, share):.0f}" if each else "" for each in times))
-    made.add_row("refused or failed", *(str(sum(bool(each.problem) for each in phase.requests)) for phase in phases))
-    return made
+def phase_figures(samples: Sequence[Sample], requests: Iterable[Request]) -> dict[str, str]:
+    """Return the minimum and maximum replicas of each deployment in a phase, and figures of the requests that ended."""
+    begin, end, figures = samples[0].at, samples[-1].at, dict[str, str]()
+    for name in sorted({name for each in samples for name in each.counts}):
+        counts = [each.counts[name] for each in samples]
+        figures[name] = " to ".join(dict.fromkeys(map(str, (min(counts), max(counts)))))
+    ended = [each for each in requests if begin <= each.ended < end]
+    times = [each.milliseconds or 0 for each in ended if each.answered]
+    figures["answers/s"] = f"{len(times) / (end - begin):.1f}"
+    figures |= {f"p{share} ms": f"{np.percentile(times, share):.0f}" if times else "" for share in (50, 95)}
+    return figures | {"refused or failed": str(sum(bool(each.problem) for each in ended))}
 
 
 def main(config: ConfigOption = ROOT / "configs" / "autoscaling.yaml") -> None:
     """Serve, send, print and plot."""
-    phases, pair, records = [], enlarged_pair(), RESULTS / "autoscaling.jsonl"
+    pair, records = enlarged_pair(), RESULTS / "autoscaling.jsonl"
+    samples, requests, phases = list[Sample](), list[Request](), list[dict[str, str]]()
     with running_service(config) as service:
-        for route, length in PLAN:
+        for route, seconds in PLAN:
             options = comparing(route, pair, RESULTS)
-            sending = load(service.address, "FixedRequestUser", CLIENTS, records, *options) if route else nullcontext()
-            with sending:
-                samples = service.samples(length + 1, 1)
-                requests = read(records) if route else []
-            begin, end = samples[0].at, samples[-1].at
-            within = [each for each in requests if begin <= each.ended < end]
-            phases.append(Phase(route, end - begin, samples, within))
-    looks = [each for phase in phases for each in phase.samples]
-    names = sorted({name for each in looks for name in each.counts})
-    replicas = {name: [each.counts[name] for each in looks] for name in names}
-    draw(RESULTS / "autoscaling.png", looks, replicas, [each for phase in phases for each in phase.requests])
-    Console().print(phases_table(phases))
+            with load(service.address, "FixedRequestUser", CLIENTS, records, *options) if route else nullcontext():
+                taken = service.samples(seconds + 1, 1)
+                sent = read(records) if route else []
+            phases.append(phase_figures(taken, sent))
+            samples, requests = samples + taken, requests + sent
+    made = table("replicas", *(f"{route or 'idle'}, {seconds} s" for route, seconds in PLAN))
+    for name in dict.fromkeys(name for figures in phases for name in figures):
+        made.add_row(name, *(figures.get(name, "0") for figures in phases))
+    names = sorted({name for each in samples for name in each.counts})
+    replicas = {name: [each.counts[name] for each in samples] for name in names}
+    draw(RESULTS / "autoscaling.png", samples, replicas, requests)
+    Console().print(made)
 
 
 if __name__ == "__main__":

@@ -8,32 +8,27 @@ together, not the times themselves. With one client, the CPU times are those in 
 configs/simulated.yaml, whose devices take a fixed time without using a core, checks batches as they are on GPUs.
 """
 
-import json
 import os
-import sys
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 
 from capacity.service_times import service_times
-from capacity.simulate import ClosedLoad, Prediction, simulate
+from capacity.simulate import ClosedLoad, simulate
 from capacity.system import NodeSize, Place, RouteCall, StageModel, System, Work
 from deployments.settings import ReplicaSettings
-from load_tests import CONFIG, RESULTS
-from load_tests.bench.measurement import RECORDS, Measurement, client_counts, summed_up, under_load
+from load_tests import CONFIG
+from load_tests.bench.measurement import Measurement, asked, client_counts
 from load_tests.photos import enlarged_pair
-from load_tests.processes import Sample
 from load_tests.programs import ConfigOption, running_service
-from load_tests.records import read
-from load_tests.results import machine, table
+from load_tests.results import machine, save, table, wide_console
 
 INGRESS, DETECTOR, NETWORKS = "ingress", "detector-mtcnn", ("liveness-crmnet", "embedder-arcface")
+DEPLOYMENTS = (INGRESS, DETECTOR, *NETWORKS)
 PASS = (RouteCall(INGRESS, 1),)
 MATCH = (PASS, (RouteCall(DETECTOR, 2),), tuple(RouteCall(name, 2) for name in NETWORKS), PASS)
 
@@ -54,43 +49,27 @@ def configured(path: Path) -> dict[str, StageModel]:
     return found
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One measurement and its prediction.
+def cores_left(measured: Measurement) -> float:
+    """Return the cores that programs other than `DEPLOYMENTS` left."""
+    own = sum(measured.replica_cpu[name] for name in DEPLOYMENTS) * measured.numbers["rate"]
+    return len(os.sched_getaffinity(0)) - measured.busy_cores + own
 
-    Attributes:
-        cpu: CPU seconds per response, by deployment.
-        cores: cores that programs other than these deployments left.
+
+def compared(measured: Measurement, given: Mapping[str, StageModel]) -> dict[str, tuple[float, float]]:
+    """Predict what was measured of a service whose stages are `given`.
+
+    Returns:
+        Responses per second, and milliseconds: measured and predicted.
     """
-
-    measured: Measurement
-    cpu: dict[str, float]
-    cores: float
-    predicted: Prediction
-
-    @property
-    def figures(self) -> dict[str, tuple[float, float]]:
-        """Measured and predicted: responses per second, and milliseconds."""
-        percentiles = {f"p{p}": (self.measured.numbers[f"p{p}"], 1000 * self.predicted.percentile(p)) for p in (50, 95)}
-        return {"rate": (self.measured.numbers["rate"], self.predicted.rate), **percentiles}
-
-
-def compared(measured: Measurement, first: Sample, last: Sample, given: Mapping[str, StageModel]) -> Compared:
-    """Predict what was measured between two samples of the service, whose stages are `given`."""
-    seconds = last.at - first.at
-    spent, responses = defaultdict[str, float](float), measured.numbers["rate"] * seconds
-    for process, name in last.replicas.items():
-        spent[name] += last.cpu[process] - first.cpu.get(process, 0)
-    cpu = {name: spent[name] / responses for name in (INGRESS, DETECTOR, *NETWORKS)}
-    others = (last.machine_cpu - first.machine_cpu) / seconds - sum(cpu.values()) * measured.numbers["rate"]
-    cores = len(os.sched_getaffinity(0)) - others
-    times = service_times()
+    times, cpu = service_times(), measured.replica_cpu
     stages = {name: replace(model, core=Work(0, (cpu[name] - model.loop) / 2)) for name, model in given.items()}
     stages[INGRESS] = replace(times.deployment(INGRESS), loop=cpu[INGRESS] / 2)
     # A simulated device belongs to one stage.
     places = {name: (Place(0, number),) for number, name in enumerate(stages)}
-    system = System((NodeSize(cores, len(stages)),), stages, places, times.variation)
-    return Compared(measured, cpu, cores, simulate(system, {MATCH: 1}, ClosedLoad(measured.clients)))
+    system = System((NodeSize(cores_left(measured), len(stages)),), stages, places, times.variation)
+    predicted = simulate(system, {MATCH: 1}, ClosedLoad(measured.clients))
+    figures = {"rate": predicted.rate, **{f"p{share}": 1000 * predicted.percentile(share) for share in (50, 95)}}
+    return {name: (measured.numbers[name], expected) for name, expected in figures.items()}
 
 
 def main(
@@ -100,32 +79,23 @@ def main(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Measure, predict, print and save."""
-    counts, pair, found, stages = client_counts(clients), enlarged_pair(), list[Compared](), configured(config)
+    counts, pair, stages, ran_on = client_counts(clients), enlarged_pair(), configured(config), machine()
     with running_service(config) as service:
-        for count in counts * rounds:
-            first, last = under_load("/match", pair, service, count, seconds)
-            measured = summed_up("service", "/match", count, read(RECORDS), first, last)
-            found.append(compared(measured, first, last, stages))
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    made = table("/match", "measured", "predicted", "deviation")
+        found = [asked("service", "/match", pair, service, count, seconds) for count in counts * rounds]
+    made, results = table("/match", "measured", "predicted", "deviation"), []
     for each in found:
-        for name, (was, expected) in each.figures.items():
-            made.add_row(
-                f"{each.measured.clients} clients, {name}",
-                f"{was:.1f}",
-                f"{expected:.1f}",
-                f"{expected / was - 1:+.0%}",
-            )
-    used = table("CPU time per request, ms", *(f"{each.measured.clients} clients" for each in found))
-    for name in (INGRESS, DETECTOR, *NETWORKS):
-        used.add_row(name, *(f"{1000 * each.cpu[name]:.1f}" for each in found))
-    used.add_row("cores left by other programs", *(f"{each.cores:.2f}" for each in found))
-    console.print(made, "", used)
-    results = [
-        {"clients": each.measured.clients, "cpu": each.cpu, "cores": each.cores, **each.figures} for each in found
-    ]
-    written = {"machine": machine(), "config": str(config), "seconds": seconds, "results": results}
-    (RESULTS / "prediction.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        figures = compared(each, stages)
+        for name, (was, expected) in figures.items():
+            row = f"{was:.1f}", f"{expected:.1f}", f"{expected / was - 1:+.0%}"
+            made.add_row(f"{each.clients} clients, {name}", *row)
+        cores = cores_left(each)
+        results.append({"clients": each.clients, "cpu": each.replica_cpu, "cores": cores, **figures})
+    used = table("CPU time per request, ms", *(f"{each.clients} clients" for each in found))
+    for name in DEPLOYMENTS:
+        used.add_row(name, *(f"{1000 * each.replica_cpu[name]:.1f}" for each in found))
+    used.add_row("cores left by other programs", *(f"{cores_left(each):.2f}" for each in found))
+    wide_console().print(made, "", used)
+    save("prediction", {"machine": ran_on, "config": str(config), "seconds": seconds, "results": results})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ import psutil
 
 REPLICA = re.compile(r"ServeReplica:facegraph:([\w-]+)")
 """The deployment in the command line of one of its replicas."""
+MEMORY, OPEN_FILES, THREADS = "memory, MiB", "open files", "threads"
+REPLICA_MEMORY, GALLERY_FILES = "memory of the replicas, MiB", "files of the gallery"
+RESOURCES = (MEMORY, REPLICA_MEMORY, OPEN_FILES, THREADS, GALLERY_FILES)
+"""Resources of a service. Shared pages of memory are divided (PSS)."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +26,16 @@ class Sample:
     Attributes:
         at: by `time.monotonic`.
         cpu: CPU seconds of each process so far, by its id.
-        memory, replica_memory: MiB of all processes and of the replicas only. Shared pages are divided (PSS).
-        gallery_files: files in the gallery's folder.
-        replicas: the deployment of each replica, by its process id.
         machine_cpu: CPU seconds of all programs on the machine so far.
+        replicas: the deployment of each replica, by its process id.
+        used: amount of each of `RESOURCES`.
     """
 
     at: float
     cpu: Mapping[int, float]
-    memory: float
-    replica_memory: float
-    open_files: int
-    threads: int
-    gallery_files: int
+    machine_cpu: float
     replicas: Mapping[int, str]
-    machine_cpu: float = 0.0
+    used: Mapping[str, float]
 
     @property
     def counts(self) -> Counter[str]:
@@ -45,23 +44,23 @@ class Sample:
 
 
 def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
-    """Sample a process and all its descendants."""
-    at, of_all, of_replicas, open_files, threads = time.monotonic(), 0.0, 0.0, 0, 0
-    machine = psutil.cpu_times()
+    """Sample a process and all its descendants, and the folder of its gallery."""
+    at, machine, cpu, replicas = time.monotonic(), psutil.cpu_times(), dict[int, float](), dict[int, str]()
     machine_cpu = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
-    cpu: dict[int, float] = {}
-    replicas: dict[int, str] = {}
+    used = dict.fromkeys(RESOURCES, 0.0)
     for each in family(process):
         # It may exit in the meantime.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             times, memory = each.cpu_times(), each.memory_full_info().pss / 2**20
-            cpu[each.pid] = times.user + times.system
-            of_all, open_files, threads = of_all + memory, open_files + each.num_fds(), threads + each.num_threads()
+            own = {MEMORY: memory, OPEN_FILES: each.num_fds(), THREADS: each.num_threads()}
             if found := REPLICA.search(command_line(each)):
                 replicas[each.pid] = found[1]
-                of_replicas += memory
-    files = sum(len(names) for _, _, names in os.walk(gallery)) if gallery else 0
-    return Sample(at, cpu, of_all, of_replicas, open_files, threads, files, replicas, machine_cpu)
+                own[REPLICA_MEMORY] = memory
+            cpu[each.pid] = times.user + times.system
+            used |= {what: used[what] + amount for what, amount in own.items()}
+    if gallery:
+        used[GALLERY_FILES] = sum(len(names) for _, _, names in os.walk(gallery))
+    return Sample(at, cpu, machine_cpu, replicas, used)
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ import httpx
 import psutil
 import typer
 
+from deployments.address import reserved_port
 from load_tests import RESULTS, ROOT
 from load_tests.photos import Photo, pair_json
 from load_tests.processes import Sample, sample
@@ -51,7 +51,7 @@ def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
 
     The gallery is empty unless `GALLERY_URI` is given.
     """
-    with held_port() as port, TemporaryDirectory() as gallery:
+    with reserved_port("127.0.0.1") as port, TemporaryDirectory() as gallery:
         address = f"http://127.0.0.1:{port}"
 
         def healthy() -> bool:
@@ -98,31 +98,29 @@ def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
     """Return options that make `FixedRequestUser` post two photos to a route; the body is written to `folder`."""
     file = folder / "body.json"
     file.write_text(json.dumps(pair_json(path.partition("?")[0], map(Photo.read, pair))), "utf-8")
-    return ["--fixed-path", path, "--fixed-body", str(file)]
+    return ["--fixed-path", path, "--fixed-body", str(file.absolute())]
+
+
+def locust(address: str, users: str, clients: int, *options: str) -> list[str]:
+    """Return arguments of Python that let `clients` users of the class `users` send requests without pauses.
+
+    Locust needs a separate process, because it patches much of the standard library where it is imported.
+    """
+    count = str(clients)
+    command = ["-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--only-summary", "--host", address]
+    return [*command, "-u", count, "-r", count, "--think-time", "0", "0", *options, users]
 
 
 @contextmanager
-def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator[psutil.Popen]:
-    """Let `clients` users of the class `users` send requests until the block ends, without pauses.
+def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator[None]:
+    """Run `locust` until the block ends, which is entered once the first request has ended.
 
-    Locust runs in a separate process, because it patches much of the standard library where it is imported. The block
-    is entered once the first request has ended. The requests are written to `records`, and Locust's log next to it.
+    The requests are written to `records`, and Locust's log next to it.
     """
     records.unlink(missing_ok=True)
-    log, count = records.with_suffix(".log"), str(clients)
-    command = ["-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--only-summary", "--host", address]
-    command += ["-u", count, "-r", count, "--think-time", "0", "0", "--records", str(records.absolute())]
-    command += [*options, users]
+    log = records.with_suffix(".log")
+    command = locust(address, users, clients, "--records", str(records.absolute()), *options)
     with running_program(command, log, lambda: records.exists() and records.stat().st_size > 0) as process:
-        yield process
+        yield
         if process.poll() is not None:
             raise RuntimeError(f"Locust exited too early:\n{log.read_text('utf-8', 'replace')[-2000:]}")
-
-
-@contextmanager
-def held_port() -> Iterator[int]:
-    """Hold a free port until the block ends. A server that sets SO_REUSEADDR, as nearly all do, can listen on it."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield int(holder.getsockname()[1])

@@ -1,8 +1,10 @@
-"""Presents measurements: tables, plots, and a description of the machine."""
+"""Presents measurements: tables, plots, JSON files, and a description of the machine."""
 
+import json
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -10,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from rich.console import Console
 from rich.table import Table
 
+from load_tests import RESULTS
 from load_tests.processes import Sample
 from load_tests.records import Request
 
@@ -29,8 +33,13 @@ def table(first: str, *headings: str) -> Table:
     return made
 
 
+def wide_console() -> Console:
+    """Return a console. A file or a pipe gets lines as long as the widest table needs."""
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
 def machine() -> dict[str, Any]:
-    """Return CPU, load, versions and time, for a JSON file."""
+    """Return CPU, load, versions and time, for a JSON file. Call it before the measurement."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
     return {
         "cpu": model[1] if model else "unknown",
@@ -40,6 +49,12 @@ def machine() -> dict[str, Any]:
         "packages": {each.name: each.version for each in distributions() if each.name in PACKAGES},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def save(name: str, figures: Mapping[str, Any]) -> None:
+    """Write a JSON file to the folder of the results."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
 
 def draw(

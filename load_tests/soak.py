@@ -3,9 +3,8 @@
 See docs/load_testing.md.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import StatisticsError, median
 from typing import Annotated, Any
@@ -16,10 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from load_tests import CONFIG, RESULTS
-from load_tests.processes import Sample
+from load_tests.processes import GALLERY_FILES, RESOURCES, Sample
 from load_tests.programs import ConfigOption, load, running_service
 from load_tests.records import Request, read
-from load_tests.results import draw, machine, table
+from load_tests.results import draw, machine, save, table
 
 SAMPLE_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2
@@ -31,15 +30,8 @@ MAX_GROWTH, MAX_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
 FEWEST = 10
 """Minimum number of responses of a route in each quarter for its time to count."""
 
-RESOURCES: dict[str, tuple[Callable[[Sample], float], float]] = {
-    "memory, MiB": (lambda sample: sample.memory, 0),
-    "memory of the replicas, MiB": (lambda sample: sample.replica_memory, 0),
-    "open files": (lambda sample: sample.open_files, 0),
-    "threads": (lambda sample: sample.threads, 0),
-    # Commits leave about this many files until the next clean-up.
-    "files of the gallery": (lambda sample: sample.gallery_files, 50),
-}
-"""The values of a sample that must not grow, and how much each may grow in addition to `MAX_GROWTH`."""
+SLACK = {GALLERY_FILES: 50}
+"""How much a resource may grow in addition to `MAX_GROWTH`: commits leave files until the next clean-up."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +67,10 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
     length = (end - begin) / 4
     spans = ((begin, begin + length), (end - length, end))
     first, last = ([each for each in samples if start <= each.at < stop] for start, stop in spans)
-    found = [
-        Change(what, median(map(figure, first)), median(map(figure, last)), MAX_GROWTH, slack)
-        for what, (figure, slack) in RESOURCES.items()
-    ]
+    found = list[Change]()
+    for what in RESOURCES:
+        early, late = (median(each.used[what] for each in part) for part in (first, last))
+        found.append(Change(what, early, late, MAX_GROWTH, SLACK.get(what, 0)))
     # What a replica leaked is gone when it exits.
     found.append(Change("replicas that ended", 0, len(first[0].replicas.keys() - last[-1].replicas.keys()), 0))
     routes, answers = [], [each for each in requests if each.answered]
@@ -124,8 +116,8 @@ def main(
     written = {"machine": ran_on, "minutes": minutes, "clients": clients, "config": made}
     written |= {"requests": Counter(each.name for each in requests), "refused": refused, "unexpected": unexpected}
     written |= {"changes": list(map(asdict, found)), "samples": list(map(asdict, samples))}
-    (RESULTS / "soak.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    figures = {what: [figure(each) for each in samples] for what, (figure, _) in RESOURCES.items()}
+    save("soak", written)
+    figures = {what: [each.used[what] for each in samples] for what in RESOURCES}
     draw(RESULTS / "soak.png", samples, figures, requests)
     shown = table("", "first quarter", "last quarter", "growth", "bound", "")
     for each in found:

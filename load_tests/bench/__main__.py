@@ -8,24 +8,21 @@ Only one of them runs at a time, because Ray takes some per cent of a small mach
 round runs backwards, so that a machine that becomes slower favours none of them.
 """
 
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import chain
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from deployments.address import reserved_port
 from load_tests import CONFIG, RESULTS
 from load_tests.bench import measurement, report
 from load_tests.bench.bare_pipeline import PIPELINES
 from load_tests.bench.measurement import Measurement
 from load_tests.photos import enlarged_pair
-from load_tests.programs import ConfigOption, RunningService, held_port, running_program, running_service
-from load_tests.results import machine
+from load_tests.programs import ConfigOption, RunningService, running_program, running_service
+from load_tests.results import machine, save, wide_console
 
 PLAIN_MAX_CLIENTS = 8
 
@@ -38,9 +35,7 @@ def main(
 ) -> None:
     """Measure, print and save."""
     counts, cores = sorted(set(measurement.client_counts(clients))), len(os.sched_getaffinity(0))
-    pair, ran_on = enlarged_pair(), machine()
-    # A file or a pipe is as wide as the widest table.
-    console, found = Console(width=None if sys.stdout.isatty() else 160), list[list[Measurement]]()
+    pair, ran_on, console, found = enlarged_pair(), machine(), wide_console(), list[list[Measurement]]()
 
     def bare() -> Iterator[Measurement]:
         for route in PIPELINES:
@@ -49,7 +44,7 @@ def main(
 
     def plain() -> Iterator[Measurement]:
         command, log = ["-m", "uvicorn", "load_tests.bench.plain_service:app"], RESULTS / "plain.log"
-        with held_port() as port:
+        with reserved_port("127.0.0.1") as port:
             command += ["--workers", str(cores), "--port", str(port), "--no-access-log"]
             # The first worker responds while the others load, and would get every connection.
             with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
@@ -66,16 +61,14 @@ def main(
     parts: list[Callable[[], Iterator[Measurement]]] = [bare, plain, service]
     for number in range(1, rounds + 1):
         found.append([])
-        for each in chain.from_iterable(part() for part in parts):
+        for each in (each for part in parts for each in part()):
             found[-1].append(each)
-            console.print(
-                f"round {number}: {each.what} {each.route}, {each.clients}: {each.numbers['rate']:.2f} answers/s"
-            )
+            rate = f"{each.numbers['rate']:.2f} answers/s"
+            console.print(f"round {number}: {each.what} {each.route}, {each.clients}: {rate}")
         parts.reverse()
-        written = {"machine": ran_on, "config": str(config), "seconds": seconds}
-        written["rounds"] = [list(map(asdict, round_)) for round_ in found]
+        measured = [list(map(asdict, round_)) for round_ in found]
         # After every round, so that a failure costs only its own round.
-        (RESULTS / "bench.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        save("bench", {"machine": ran_on, "config": str(config), "seconds": seconds, "rounds": measured})
     typical = report.over_rounds(found)
     for route in PIPELINES:
         console.print(report.measured(typical, route), "", report.steps(typical, route), "")

@@ -12,7 +12,7 @@ import typer
 
 from facegraph.step_times import median_steps
 from load_tests import RESULTS
-from load_tests.processes import Sample, sample
+from load_tests.processes import MEMORY, Sample, sample
 from load_tests.programs import RunningService, comparing, load, running_program
 from load_tests.records import Request, answers_between, read
 
@@ -35,6 +35,8 @@ class Measurement:
             ``replicas`` at the end.
         counts: ``answers``, ``refused`` and ``failed``.
         steps: medians in milliseconds, see `facegraph.step_times`.
+        replica_cpu: CPU seconds per response by deployment.
+        busy_cores: cores that all programs on the machine kept busy.
     """
 
     what: str
@@ -43,6 +45,8 @@ class Measurement:
     numbers: dict[str, float]
     counts: dict[str, int]
     steps: dict[str, float]
+    replica_cpu: dict[str, float]
+    busy_cores: float
 
 
 def client_counts(text: str) -> list[int]:
@@ -66,28 +70,20 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
 
     # One thread, as Ray sets it for a replica with less than two CPUs.
     with running_program(command, RESULTS / "bare.log", ready, OMP_NUM_THREADS="1") as process:
-        first, last = _looks(process, seconds)
+        first, last = _samples(process, seconds)
     return summed_up("bare", route, processes, read(RECORDS), first, last)
 
 
 def asked(
     what: str, route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
 ) -> Measurement:
-    """A running service to which `clients` clients repeatedly send the pair to compare."""
-    first, last = under_load(route, pair, service, clients, seconds)
-    return summed_up(what, route, clients, read(RECORDS), first, last)
-
-
-def under_load(
-    route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
-) -> tuple[Sample, Sample]:
-    """Load a service as `asked` does, and sample it at the start and the end. The requests are in `RECORDS`."""
+    """Let `clients` clients repeatedly send the pair to a running service to compare."""
     with load(service.address, "FixedRequestUser", clients, RECORDS, *comparing(route, pair, RESULTS)):
-        first, last = _looks(service.process, seconds)
+        first, last = _samples(service.process, seconds)
         # The last responses would arrive sooner if the clients stopped sending requests.
         while sum(each.ended > last.at for each in read(RECORDS)) < clients and time.monotonic() < last.at + LIMIT_S:
             time.sleep(0.1)
-    return first, last
+    return summed_up(what, route, clients, read(RECORDS), first, last)
 
 
 def summed_up(
@@ -103,21 +99,25 @@ def summed_up(
         raise RuntimeError(f"{what} {route}, {clients} clients: {refused} refusals, {failed} failures, no answer")
     count, times = answers_between(requests, first.at, last.at), [each.milliseconds or 0 for each in answers]
     # The time of a process that exited in the meantime is lost.
-    cpu = sum(spent - first.cpu.get(process, 0) for process, spent in last.cpu.items())
+    cpu = {process: (spent - first.cpu.get(process, 0)) / count for process, spent in last.cpu.items()}
+    replica_cpu = dict.fromkeys(last.replicas.values(), 0.0)
+    for process, deployment in last.replicas.items():
+        replica_cpu[deployment] += cpu.get(process, 0.0)
     numbers = {
         "rate": count / seconds,
         **{f"p{share}": float(np.percentile(times, share)) for share in (50, 95)},
-        "cpu": cpu / count,
-        "memory": last.memory,
+        "cpu": sum(cpu.values()),
+        "memory": last.used[MEMORY],
         "similarity": float(np.median([each.details["similarity"] for each in answers])),
         "replicas": len(last.replicas),
     }
     counts = {"answers": len(answers), "refused": refused, "failed": failed}
     steps = median_steps(each.details.get("steps", {}) for each in answers)
-    return Measurement(what, route, clients, numbers, counts, steps)
+    busy_cores = (last.machine_cpu - first.machine_cpu) / seconds
+    return Measurement(what, route, clients, numbers, counts, steps, replica_cpu, busy_cores)
 
 
-def _looks(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
+def _samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
     time.sleep(WARM_UP_S)
     first = sample(process)
     time.sleep(seconds)

@@ -22,10 +22,10 @@ PLAIN = {"/compare": "/compare", "/mediapipe": "/compare"}
 COMPARED = {"rate": "rate", "CPU time per answer": "cpu"}
 
 
-def best(measurements: Iterable[Measurement], what: str, route: str | None) -> Measurement | None:
+def best(measurements: Iterable[Measurement], what: str, route: str) -> Measurement:
     """Return the measurement of `what` on `route` with the highest rate."""
-    found = [each for each in measurements if (each.what, each.route) == (what, route)]
-    return max(found, key=lambda each: each.numbers["rate"], default=None)
+    found = (each for each in measurements if (each.what, each.route) == (what, route))
+    return max(found, key=lambda each: each.numbers["rate"])
 
 
 def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
@@ -47,27 +47,26 @@ def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for round_ in rounds:
         for route in dict.fromkeys(each.route for each in round_):
-            service = best(round_, "service", route)
-            others = {"bare": best(round_, "bare", route), "plain": best(round_, "plain", PLAIN.get(route))}
+            service, others = best(round_, "service", route), {"bare": best(round_, "bare", route)}
+            if route in PLAIN:
+                others["plain"] = best(round_, "plain", PLAIN[route])
             for (name, other), (what, number) in product(others.items(), COMPARED.items()):
-                if service and other:
-                    ratio = service.numbers[number] / other.numbers[number]
-                    found[f"{route}: {what}, service / {name}"].append(ratio)
+                ratio = service.numbers[number] / other.numbers[number]
+                found[f"{route}: {what}, service / {name}"].append(ratio)
             alone = {each.what: each.numbers["p50"] for each in round_ if (each.route, each.clients) == (route, 1)}
-            if "service" in alone and "bare" in alone:
+            if "service" in alone:
                 found[f"{route}: p50 alone, service - bare, ms"].append(alone["service"] - alone["bare"])
     return found
 
 
 def measured(measurements: Round, route: str) -> Table:
     """Tabulate a route over all rounds, in the units of `Measurement`."""
-    limit = best(measurements, "bare", route)
+    limit = best(measurements, "bare", route).numbers["rate"]
     shown = [each for each in measurements if each.route == (PLAIN.get(route) if each.what == "plain" else route)]
     made = table(route, *shown[0].numbers, *shown[0].counts, "of bare")
     for each in shown:
         figures = (f"{value:.4g}" for value in (*each.numbers.values(), *each.counts.values()))
-        share = f"{each.numbers['rate'] / limit.numbers['rate']:.0%}" if limit else ""
-        made.add_row(f"{each.what}, {each.clients}", *figures, share)
+        made.add_row(f"{each.what}, {each.clients}", *figures, f"{each.numbers['rate'] / limit:.0%}")
     return made
 
 

@@ -4,22 +4,19 @@ It times each network, compares its answers with those of the CPU, and measures 
 embeddings. It needs neither a service nor a network connection, and also runs on a machine without a GPU.
 """
 
-import json
 import os
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from load_tests import RESULTS
 from load_tests.gpu.networks import Row, measured_rows
 from load_tests.gpu.pipeline import PipelineRate, pipeline_rates
 from load_tests.gpu.report import draw_networks, networks_table, rates_table
-from load_tests.gpu.runtimes import RUNTIMES, installed
+from load_tests.gpu.runtimes import RUNTIMES, gpu_name, reference_runtime
 from load_tests.gpu.sample import read_photo_sample
-from load_tests.results import machine
+from load_tests.results import machine, save, wide_console
 from models.card import Card
 from models.catalogue import card, cards
 from models.errors import ModelError
@@ -39,43 +36,41 @@ def main(
     """Measure, print and save."""
     # Before PyTorch is imported: one thread, as in ONNX Runtime here and in replicas.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    store, found, sizes = Store(chosen_store()), installed(), [size for size in SIZES if size <= largest]
-    runtimes = [runtime for runtime in RUNTIMES if not found.lacks(runtime)]
-    missing = [f"{runtime}: {found.lacks(runtime)}" for runtime in RUNTIMES if runtime not in runtimes]
+    store, reference, sizes = Store(chosen_store()), reference_runtime(), [size for size in SIZES if size <= largest]
+    problems = [(runtime, runtime.problem()) for runtime in RUNTIMES]
+    runtimes = [runtime for runtime, problem in problems if not problem]
+    missing = [f"{runtime}: {problem}" for runtime, problem in problems if problem]
     try:
         entries = [card(name) for name in names] if names else _pulled(store, missing)
-        sample = read_photo_sample(store, found.reference, {spec for entry in entries for spec in entry.crops})
+        sample = read_photo_sample(store, reference, {spec for entry in entries for spec in entry.crops})
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
     if others := [entry.name for entry in entries if entry.framework != "torch"]:
         missing.append(f"torch: {', '.join(others)} have no original in PyTorch")
-    written: dict[str, Any] = {"machine": machine() | asdict(found), "missing": missing}
-    written |= {"input": sample.source, "reference": str(found.reference)}
-    title = f"{found.gpu or 'no GPU'}, {written['machine']['cpu']}; {sample.source}; compared with {found.reference}"
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    networks, rates, console = list[Row](), list[PipelineRate](), wide_console()
+    written: dict[str, Any] = {"machine": machine() | {"gpu": gpu_name()}, "missing": missing}
+    written |= {"input": sample.source, "reference": str(reference)}
+    title = f"{gpu_name() or 'no GPU'}, {written['machine']['cpu']}; {sample.source}; compared with {reference}"
     console.print(title)
 
-    def save(networks: list[Row], rates: list[PipelineRate]) -> None:
-        written.update(networks=[asdict(each) for each in networks], pipelines=[asdict(each) for each in rates])
-        (RESULTS / "gpu.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    def keep() -> None:
+        save("gpu", written | {"networks": [*map(asdict, networks)], "pipelines": [*map(asdict, rates)]})
 
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    networks, rates = list[Row](), list[PipelineRate]()
     for entry in entries:
-        new = [*measured_rows(entry, store, [found.reference, *runtimes], sample, sizes, seconds, missing)]
+        new = [*measured_rows(entry, store, [reference, *runtimes], sample, sizes, seconds, missing)]
         networks += new
         console.print(networks_table(new, sizes))
         # After every model, so that an interruption costs only the last one.
-        save(networks, rates)
+        keep()
     for runtime in runtimes if sample.photos else ():
         # The embedder has no original in PyTorch.
-        embedder = found.reference if runtime.engine == "torch" else runtime
+        embedder = reference if runtime.engine == "torch" else runtime
         try:
             rates.extend(pipeline_rates(store, runtime, embedder, sample, THREADS, 10 * seconds))
         except Exception as error:
             # The errors of the engines have no common base class below Exception.
             missing.append(f"pipeline, {runtime}: {error}")
-    save(networks, rates)
+    keep()
     console.print(rates_table(rates), *(f"missing: {each}" for each in missing), sep="\n")
     if networks:
         draw_networks(RESULTS / "gpu.png", title, networks)

@@ -1,10 +1,10 @@
 """Time the networks of a model in each runtime, and compare their answers with the reference."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from timeit import repeat
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ from models.store import Store
 from models.tasks import DETECTOR
 from models.trial import one_line
 
-WARM_UP = 2
-"""Calls that are not timed: the first ones of a shape allocate memory and choose algorithms."""
 MIN_CALLS, MAX_CALLS = 3, 30
 """Minimum and maximum number of calls that are timed."""
 MAX_CPU_BATCH = 8
@@ -57,9 +55,16 @@ class RecordedNetwork:
         return self._run(*inputs)
 
     def measure(self, size: int, seconds: float) -> dict[str, float]:
-        """Time batches of `size` items, which are the kept ones repeated. The result is as in `Row.batches`."""
-        batch = [array[np.arange(size) % len(array)] for array in self._kept]
-        p50, p95 = np.percentile(call_times(partial(self._run, *batch), seconds), (50, 95)).tolist()
+        """Time batches of `size` items, which are the kept ones repeated, for about `seconds`.
+
+        Returns:
+            Figures as in `Row.batches`.
+        """
+        call = partial(self._run, *(array[np.arange(size) % len(array)] for array in self._kept))
+        # The first calls of a shape allocate memory and choose algorithms.
+        _, expected = repeat(call, number=1, repeat=2)
+        times = repeat(call, number=1, repeat=int(min(MAX_CALLS, max(MIN_CALLS, seconds / expected))))
+        p50, p95 = np.percentile(times, (50, 95)).tolist()
         return {"p50": 1000 * p50, "p95": 1000 * p95, "items_per_s": size / p50}
 
 
@@ -119,16 +124,3 @@ def _load(
     members = load_members(card, store, runtime.engine, runtime.device)
     (answers,) = recorded(lambda *crops: (members(*crops),))(*(sample.crops[spec] for spec in card.crops))
     return {card.name: networks[0]}, answers
-
-
-def call_times(call: Callable[[], object], seconds: float) -> list[float]:
-    """Return the seconds of each of several calls. After `MIN_CALLS`, none begins later than `seconds`."""
-    for _ in range(WARM_UP):
-        call()
-    found: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(found) < MIN_CALLS or (len(found) < MAX_CALLS and time.perf_counter() < end):
-        started = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - started)
-    return found

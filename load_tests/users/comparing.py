@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 from locust import task
@@ -16,24 +17,27 @@ from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser
 
 
 class FixedRequestUser(ServiceUser):
-    """Posts the file of ``--fixed-body`` to ``--fixed-path``, at most ``--fixed-count`` times in total.
+    """Posts the file of ``--fixed-body`` to ``--fixed-path``. Locust ends after ``--fixed-count`` requests in total.
 
     It sends its next request as soon as it has a response. After a failure it waits as long as the service requests,
     unless the number of requests is fixed.
     """
 
     only_by_name = True
-    sent: ClassVar = count()
-    """Numbers the requests of all users."""
+    sent, ended = count(1), count(1)
+    """Number the requests of all users."""
 
     @task
     def send(self) -> None:
         path, body, most = self.options.fixed_path, Path(self.options.fixed_body).read_bytes(), self.options.fixed_count
-        if most and next(self.sent) >= most:
+        if most and next(self.sent) > most:
             raise StopUser
         headers = {"Content-Type": "application/json"}
         answer = self.ask("POST", path, data=body, headers=headers, inspect=similarity)
-        if answer is None and not most:
+        if most and next(self.ended) == most and self.environment.runner:
+            # In another thread, because it ends this user.
+            Thread(target=self.environment.runner.quit, daemon=True).start()
+        elif answer is None and not most:
             time.sleep(PAUSE_S)
 
 

@@ -1,21 +1,21 @@
 """Figures that the load tools derive from requests and from samples, and the verdict of a soak."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import StatisticsError
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from load_tests.bench.measurement import summed_up
-from load_tests.processes import Sample
+from load_tests.processes import GALLERY_FILES, MEMORY, OPEN_FILES, RESOURCES, Sample
 from load_tests.records import Request, answers_between, read, write
 from load_tests.soak import changes
 
-FIRST = Sample(10, {1: 1.0, 2: 5.0}, 9, 9, 0, 0, 0, dict.fromkeys(range(5), "ingress"))
-LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, memory=512)
+FIRST = Sample(10, {1: 1.0, 2: 5.0}, 0.0, dict.fromkeys(range(5), "ingress"), {MEMORY: 9})
+LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, machine_cpu=10.0, used={MEMORY: 512})
 REFUSED, FAILED = "refused with 503: {}", "500: {}"
 
 
@@ -51,6 +51,8 @@ def test_rates_and_times_are_of_the_answers_alone() -> None:
     figures = {"rate": 4.5 / 4, "p50": 250, "p95": 385, "cpu": 6 / 4.5, "memory": 512, "similarity": 0.7, "replicas": 5}
     assert found.numbers == pytest.approx(figures)
     assert (found.counts, found.steps) == ({"answers": 4, "refused": 2, "failed": 1}, {"total": 5.0})
+    assert found.replica_cpu == pytest.approx({"ingress": 6 / 4.5})
+    assert found.busy_cores == 2.5
 
 
 def test_a_measurement_without_an_answer_is_none() -> None:
@@ -59,13 +61,13 @@ def test_a_measurement_without_an_answer_is_none() -> None:
         summed_up("plain", "/compare", 3, requests, FIRST, LAST)
 
 
-STEADY = replace(FIRST, memory=150, replica_memory=100, open_files=60, threads=40, gallery_files=200, replicas={7: "x"})
+STEADY = replace(FIRST, replicas={7: "x"}, used=dict(zip(RESOURCES, (150, 100, 60, 40, 200), strict=True)))
 
 
-def samples(**last: Any) -> list[Sample]:
-    """Three looks in the first quarter and three in the last, which differ as `last` says; one before, one between."""
-    moments = (50, 110, 120, 130, 300, 410, 420, 430)
-    return [replace(STEADY, at=at, **(last if at > 400 else {})) for at in moments]
+def samples(used: Mapping[str, float] | None = None, replicas: Mapping[int, str] = STEADY.replicas) -> list[Sample]:
+    """Three samples in the first quarter, and three in the last with these values; one before, one between."""
+    moments, last = (50, 110, 120, 130, 300, 410, 420, 430), replace(STEADY, used={**STEADY.used, **(used or {})})
+    return [replace(last, at=at, replicas=replicas) if at > 400 else replace(STEADY, at=at) for at in moments]
 
 
 def requests(name: str, first: float, last: float, count: int = 10, problem: str | None = None) -> list[Request]:
@@ -81,29 +83,25 @@ def broken(looks: list[Sample], asked: list[Request]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("last", "what"),
+    ("used", "what"),
     [
-        ({"memory": 165, "open_files": 66, "gallery_files": 270}, []),
-        ({"memory": 166}, ["memory, MiB"]),
-        # A leak in the replicas shows even if another process freed as much.
-        ({"replica_memory": 111}, ["memory of the replicas, MiB"]),
-        ({"open_files": 67}, ["open files"]),
-        ({"threads": 45}, ["threads"]),
-        ({"gallery_files": 271}, ["files of the gallery"]),
-        ({"replicas": {8: "x"}}, ["replicas that ended"]),
-        ({"replicas": {7: "x", 8: "x"}}, []),
+        ({MEMORY: 165, OPEN_FILES: 66, GALLERY_FILES: 270}, []),
+        ({MEMORY: 166}, [MEMORY]),
+        ({GALLERY_FILES: 271}, [GALLERY_FILES]),
     ],
 )
-def test_what_grows_is_seen(last: dict[str, Any], what: list[str]) -> None:
-    assert broken(samples(**last), requests("/a", 100, 100)) == what
+def test_what_grows_is_seen(used: dict[str, float], what: list[str]) -> None:
+    assert broken(samples(used), requests("/a", 100, 100)) == what
 
 
-def test_a_single_peak_decides_nothing() -> None:
-    *looks, last = samples()
-    assert broken([*looks, replace(last, memory=5000, open_files=9999)], requests("/a", 100, 100)) == []
+def test_a_single_peak_decides_nothing_but_the_end_of_a_replica_does() -> None:
+    asked, (*others, last) = requests("/a", 100, 100), samples()
+    assert broken([*others, replace(last, used=dict.fromkeys(RESOURCES, 9999))], asked) == []
+    assert broken(samples(replicas={7: "x", 8: "x"}), asked) == []
+    assert broken(samples(replicas={8: "x"}), asked) == ["replicas that ended"]
 
 
-def test_a_quarter_without_a_look_or_an_answer_is_no_verdict() -> None:
+def test_a_quarter_without_a_sample_or_an_answer_is_no_verdict() -> None:
     for looks, asked in ((samples()[:5], 10), (samples()[4:], 10), (samples(), 9)):
         with pytest.raises(StatisticsError):
             changes(100, 500, looks, requests("/a", 100, 100, count=asked))

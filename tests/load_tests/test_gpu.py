@@ -14,11 +14,13 @@ SCRIPT = """
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from load_tests import results
 from load_tests.gpu import __main__ as benchmark, runtimes
 assert not {"torch", "onnxruntime", "ray"} & set(sys.modules)
 hidden, network, folder = sys.argv[1:]
 runtimes.find_spec = lambda package: None if package == hidden else find_spec(package)
-benchmark.RESULTS, benchmark.THREADS = Path(folder), (2,)
+benchmark.RESULTS = results.RESULTS = Path(folder)
+benchmark.THREADS = (2,)
 benchmark.main([network, "fr-eyes"], 2, 0.0)
 assert hidden not in sys.modules
 """

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Scope
 
 from load_tests.faults import COLLECTION, EMBEDDER, PAIR_ROUTES, ROUTES, lost, wrong
-from load_tests.performance_test import send
-from load_tests.programs import load
+from load_tests.photos import sample_pair
+from load_tests.programs import comparing, load
 from load_tests.records import Request, read
 from project.root import ROOT
 from tests.api.openapi import SNAPSHOT
@@ -35,10 +35,13 @@ def records(tmp_path: Path) -> Path:
     return tmp_path / "records.jsonl"
 
 
+def python(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
 def every_task(host: str, records: Path, *options: str) -> list[Request]:
     """The requests of every task of the users."""
-    command = [sys.executable, "-m", "tests.load_tests.every_task", "--host", host, "--records", str(records), *options]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ran = python("-m", "tests.load_tests.every_task", "--host", host, "--records", str(records), *options)
     assert ran.returncode == 0, ran.stderr
     return read(records)
 
@@ -94,15 +97,21 @@ def test_what_counts_as_a_failure(records: Path) -> None:
     ]
 
 
-def test_a_fixed_number_of_requests_is_sent_once_each(sample_photos: Path) -> None:
-    first, second = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
+def test_the_performance_test_sends_a_fixed_number_of_requests_and_reports_them() -> None:
     served = Recorder(app())
-    with serving(served) as host:
-        requests = send(f"{host}/match", (first, second), 20, 8)
-    assert served.asked == [("post", "/match")] * 20
-    assert [each.details["similarity"] for each in requests] == [pytest.approx(1)] * 20
-    steps = [each.details["steps"] for each in requests]
-    assert all(each["total"] <= each["client"] == by.milliseconds for each, by in zip(steps, requests, strict=True))
+    options = ("--num-requests", "20", "--concurrency", "8")
+    with serving(interrupted(served, posts, BUSY)) as host:
+        ran = python("-m", "load_tests.performance_test", *options, "--url", f"{host}/match")
+    assert (ran.returncode, served.asked) == (0, [("post", "/match")] * 19), ran.stderr
+    assert re.search(r"^POST +/match +20 +1\(5\.00%\)", ran.stderr, re.MULTILINE)
+
+
+def test_a_comparison_is_recorded_with_its_similarity_and_its_steps(records: Path, tmp_path: Path) -> None:
+    options = comparing("/match", sample_pair(), tmp_path)
+    with serving(app()) as host, load(host, "FixedRequestUser", 1, records, *options):
+        first, *_ = read(records)
+    assert first.details["similarity"] == pytest.approx(1)
+    assert first.details["steps"]["total"] <= first.details["steps"]["client"] == first.milliseconds
 
 
 def test_mixed_users_get_only_answers_that_they_expect(records: Path) -> None:
@@ -132,8 +141,7 @@ def test_checked_users_find_wrong_answers_and_lost_enrolments(records: Path) -> 
 
 
 def locust(*options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--json", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return python("-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--json", *options)
 
 
 def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:

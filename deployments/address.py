@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from glob import iglob
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -117,21 +118,16 @@ def claimed(address: Address, until: float) -> Iterator[None]:
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(_bound(address))
+                held.enter_context(reserved_port(address.host, address.port))
+                # Until HAProxy listens, a second service could also bind such a socket. A name in Linux's abstract
+                # namespace, which is freed with its process, prevents that.
+                held.enter_context(socket.socket(socket.AF_UNIX)).bind(f"\0{_claim(address)}")
                 break
             except OSError as error:
+                held.close()
                 if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
                     raise _refused(address, error) from error
                 time.sleep(0.1)
-        yield
-
-
-@contextmanager
-def _bound(address: Address) -> Iterator[None]:
-    with reserved_port(address.host, address.port), socket.socket(socket.AF_UNIX) as claim:
-        # Until HAProxy listens, a second service could also bind such a socket. A name in Linux's abstract namespace,
-        # which is freed with its process, prevents that.
-        claim.bind(f"\0{_claim(address)}")
         yield
 
 
@@ -171,20 +167,12 @@ def _owner(address: Address) -> str:
 
 def _process(inodes: set[str]) -> str:
     """Return name and number of the process that has one of these sockets open, in brackets; empty if not visible."""
-    files = {f"socket:[{inode}]" for inode in inodes}
-    for process in Path("/proc").glob("[0-9]*"):
-        # A process may exit in the meantime.
+    sockets = {f"socket:[{inode}]" for inode in inodes}
+    for file in iglob("/proc/[0-9]*/fd/*"):
+        # A process may exit, and a file may be closed, in the meantime.
         with suppress(OSError):
-            if not files.isdisjoint(_open_files(process)):
+            if os.readlink(file) in sockets:
+                process = Path(file).parents[1]
                 name = (process / "comm").read_text("utf-8", "replace").strip()
                 return f" ({name}, process {process.name})"
     return ""
-
-
-def _open_files(process: Path) -> Iterator[str]:
-    """Yield the link targets of a process's open files; none for other users' processes."""
-    with suppress(PermissionError):
-        for file in (process / "fd").iterdir():
-            # A file may be closed in the meantime.
-            with suppress(FileNotFoundError):
-                yield os.readlink(file)

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from deployments.address import addresses
+from deployments.address import addresses, is_port
 from deployments.errors import StartError
 
 HEAD_TIMEOUT_S = 1.0
@@ -47,7 +47,7 @@ def _answers(address: str) -> bool:
     """Whether a cluster responds at HOST:PORT or at ray://HOST:PORT, which may be followed by a path."""
     place = address.removeprefix("ray://").partition("/")[0]
     host, _, port = place.rpartition(":")
-    if not (port.isascii() and port.isdigit() and addresses(host.strip("[]"), int(port), HEAD_TIMEOUT_S)):
+    if not (is_port(port) and addresses(host.strip("[]"), int(port), HEAD_TIMEOUT_S)):
         return False
     # The import takes a quarter of a second, and is rarely needed.
     import grpc

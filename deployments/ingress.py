@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
 from deployments.settings import INGRESS
 from deployments.stage import Caller, Replica, StageCaller
-from deployments.status import Controller, ServeStatus
+from deployments.status import ServeStatus
 from deployments.usage import Usage
 from deployments.workers import Workers
 from graphs.flow_settings import FlowSettings
@@ -98,7 +98,7 @@ class Ingress:
             limits,
             FlowSettings().checked_for(of_stages.roles),
             Addresses(addresses, limits.max_image_size),
-            ServeStatus(_controller(), watched, requests),
+            _status(watched, requests),
             BriefCache(exposition),
             requests,
             RequestLog(),
@@ -121,7 +121,7 @@ class Ingress:
         return create_app(self._service)
 
 
-def _controller() -> Controller:
+def _status(watched: Sequence[Caller], requests: CallWindow) -> ServeStatus:
     # The handle remains valid when the controller restarts.
-    actor = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
-    return Controller(actor, serve.get_replica_context().app_name)
+    controller = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+    return ServeStatus(controller, serve.get_replica_context().app_name, watched, requests)

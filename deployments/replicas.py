@@ -95,10 +95,10 @@ class DetectorReplica(ModelReplica):
     async def answer(self, question: DetectionRequest) -> TimedAnswer[Detection]:
         """Find faces in encoded photos, one photo per worker, and cut crops of the faces that count."""
         crops, pick = question.crops, question.pick
-        looks = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
-        found = Detection.joined(looks.answer, crops)
-        add_steps(found.steps)
-        return TimedAnswer(found, looks.seconds, found.steps)
+        found = await self._workers.run(*(partial(self._photos.one, photo, crops, pick) for photo in question.photos))
+        detection = Detection.joined(found.answer, crops)
+        add_steps(detection.steps)
+        return TimedAnswer(detection, found.seconds, detection.steps)
 
 
 class FaceNetworkReplica(ModelReplica):

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ray.exceptions import RayError
@@ -14,7 +15,7 @@ from deployments.stage import Caller, StageCaller
 from project.request_error import RequestError
 from telemetry.brief_cache import BriefCache
 from telemetry.call_window import CallWindow
-from telemetry.status import Autoscaling, Replicas, StageStatus
+from telemetry.status import Replicas, StageStatus
 
 logger = logging.getLogger("ray.serve")
 
@@ -24,39 +25,23 @@ _STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "s
 """Serve's states of a replica. In every other state it is starting."""
 
 
-class Controller:
-    """Reads the state of an application's replicas, and the decisions on their number, from Serve's controller.
+async def count_replicas(controller: Any, application: str) -> dict[str, Replicas]:
+    """Return the replicas of each deployment of an application, as Serve's controller reports them.
 
-    Args:
-        actor: handle of the controller.
-        application: name of the application.
+    Raises:
+        RequestError: ``UNAVAILABLE`` if the controller does not respond in time or does not know the application.
     """
-
-    def __init__(self, actor: Any, application: str) -> None:
-        self._actor = actor
-        self._application = application
-
-    async def replicas(self) -> dict[str, Replicas]:
-        """Return the replicas of each deployment.
-
-        Raises:
-            RequestError: ``UNAVAILABLE`` if the controller does not respond in time or does not know the application.
-        """
-        try:
-            async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
-                details = await self._actor.get_serve_instance_details.remote()
-            deployments = details["applications"][self._application]["deployments"]
-        except (RayError, TimeoutError, KeyError) as error:
-            logger.warning("Serve's controller does not report its replicas: %r", error)
-            raise RequestError("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
-        return {name: _replicas(each) for name, each in deployments.items()}
-
-    async def decisions(self) -> dict[str, Autoscaling]:
-        """Return the autoscaling policy's last decision on each deployment."""
-        return await published(self._application)
+    try:
+        async with asyncio.timeout(CONTROLLER_TIMEOUT_S):
+            details = await controller.get_serve_instance_details.remote()
+        deployments = details["applications"][application]["deployments"]
+    except (RayError, TimeoutError, KeyError) as error:
+        logger.warning("Serve's controller does not report its replicas: %r", error)
+        raise RequestError("UNAVAILABLE", "Ray Serve's controller is not responding; try again shortly") from error
+    return {name: _by_state(each) for name, each in deployments.items()}
 
 
-def _replicas(deployment: Mapping[str, Any]) -> Replicas:
+def _by_state(deployment: Mapping[str, Any]) -> Replicas:
     states = Counter(_STATES.get(replica["state"], "starting") for replica in deployment["replicas"])
     return Replicas(**states, wanted=deployment["target_num_replicas"])
 
@@ -65,18 +50,20 @@ class ServeStatus:
     """Reports the status of the stages, the gallery and the ingress. Implements `telemetry.status.Status`.
 
     Args:
-        controller: source of the replicas' states and the decisions.
+        controller: handle of Serve's controller.
+        application: name of the application.
         callers: callers of the stages and the gallery, in the order of the report. The ingress comes last.
         requests: recent requests of this ingress replica.
     """
 
-    def __init__(self, controller: Controller, callers: Sequence[Caller], requests: CallWindow) -> None:
-        self._replicas, self._decisions = BriefCache(controller.replicas), BriefCache(controller.decisions)
+    def __init__(self, controller: Any, application: str, callers: Sequence[Caller], requests: CallWindow) -> None:
+        self._replicas = BriefCache(partial(count_replicas, controller, application))
+        self._decisions = BriefCache(partial(published, application))
         self._callers = callers
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
-        """Return the status of each; raises `RequestError` as `Controller.replicas` does."""
+        """Return the status of each; raises `RequestError` as `count_replicas` does."""
         replicas, decisions, statuses = await self._replicas(), await self._decisions(), []
         for caller in self._callers:
             role, card, name, host = None, None, caller.host, caller.host

@@ -1,5 +1,6 @@
 """The environment of tests that configure a start, and why a start is refused."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,6 +11,7 @@ import pytest
 
 from deployments import transport
 from deployments.errors import StartError
+from tests.fakes import serve_log
 
 PREFIXES = ("RAY_", "OTEL_", "FACEGRAPH_")
 VARIABLES = {*transport.SWITCHES, "HOST", "PORT", "TMPDIR", "HTTPS_PROXY", "MODEL_MIRROR"}
@@ -22,6 +24,13 @@ def clean_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name in VARIABLES or name.startswith(PREFIXES)]:
             del os.environ[name]
         yield
+
+
+@pytest.fixture
+def log() -> Iterator[list[logging.LogRecord]]:
+    """What the service logs."""
+    with serve_log() as records:
+        yield records
 
 
 def refusal(start: AbstractContextManager[Any]) -> str:

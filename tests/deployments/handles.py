@@ -5,19 +5,10 @@ from types import SimpleNamespace
 from typing import Any
 
 
-class Handle:
-    """A deployment's handle: each method of `replica` is called by its ``remote``."""
-
-    def __init__(self, replica: Any, deployment_name: str = "deployment") -> None:
-        self._replica = replica
-        self.deployment_name = deployment_name
-
-    def __getattr__(self, method: str) -> Any:
-        return SimpleNamespace(remote=getattr(self._replica, method))
-
-
 def handle(replica: Any, deployment_name: str = "deployment") -> Any:
-    return Handle(replica, deployment_name)
+    """A deployment's handle: each method of `replica` is called by its ``remote``."""
+    methods = {name: SimpleNamespace(remote=getattr(replica, name)) for name in dir(replica) if name[0] != "_"}
+    return SimpleNamespace(deployment_name=deployment_name, **methods)
 
 
 class Answers:

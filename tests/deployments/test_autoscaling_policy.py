@@ -1,7 +1,7 @@
 """The autoscaling policy between Serve's observations, as it makes them, and its decisions; without a cluster."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,6 @@ from ray.serve.config import AutoscalingConfig, AutoscalingContext
 from deployments import autoscaling_policy, decisions, usage
 from deployments.autoscaling_policy import ApplicationPolicy, load, unused
 from deployments.usage import BUSY, CORES, IDLE, RESERVED, Usage
-from tests.fakes import serve_log
 
 DETECTOR, INGRESS = (DeploymentID(name=name, app_name="facegraph") for name in ("detector-mtcnn", "ingress"))
 ON_ONE, ON_OTHER = f"{IDLE}one", f"{IDLE}other"
@@ -71,12 +70,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float]]:
     available = lambda: {name: {"CPU": free} for name, (_, free) in nodes.items()}  # noqa: E731
     monkeypatch.setattr(autoscaling_policy, "available_resources_per_node", available)
     return nodes
-
-
-@pytest.fixture
-def log() -> Iterator[list[logging.LogRecord]]:
-    with serve_log() as records:
-        yield records
 
 
 WAITING = {

@@ -118,7 +118,6 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         (("grpc_options",), {"prt": 1}, "unknown keys: grpc_options.prt"),
         ((*DEPLOYMENTS, 0, "rout"), 1, "unknown keys: applications[0].ingress.rout"),
         ((*ARGS, "devices"), "cpu", "applications[0].args.devices: Extra inputs are not permitted"),
-        ((*ARGS, "stages", "crmnet", "cpus"), 0, "stages.crmnet.cpus: Input should be"),
         (("http_options", "port"), "http", "http_options.port: Input should be"),
         (("applications",), [], "applications is empty, so nothing would be served"),
         ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a table"),
@@ -133,7 +132,6 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
             {"dryrun": True},
             "autoscaling_policy.policy_kwargs.dryrun: Extra inputs",
         ),
-        ((*DEPLOYMENTS, 0, "user_config"), {"treshold": 1}, "ingress.user_config.treshold: "),
         (
             (*DEPLOYMENTS, 1, "user_config"),
             {"largest_batch": {"cpu": 0}},

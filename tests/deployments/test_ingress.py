@@ -16,7 +16,7 @@ from deployments import ingress, status
 from deployments.ingress import BoundStage
 from deployments.readiness import first_looks
 from deployments.stage import Caller, StageCaller
-from deployments.status import Controller, ServeStatus
+from deployments.status import ServeStatus, count_replicas
 from deployments.workers import Workers
 from gallery.records import ReaderReport
 from models.catalogue import card
@@ -73,7 +73,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     gallery = named("gallery-writer"), named("gallery-reader", ReaderReport(unreadable=["staff"]), waits=True)
     access = AccessArgs(require_keys=False, audit_log="")
     monkeypatch.setattr(ingress, "first_looks", lambda watched: first_looks(watched, 0.1))
-    monkeypatch.setattr(ingress, "_controller", lambda: SimpleNamespace(replicas=None, decisions=None))
+    monkeypatch.setattr(ingress, "_status", lambda watched, requests: None)
     plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
     made = plain.__new__(plain)
     await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), AddressArgs(), gallery, access, 1)
@@ -104,16 +104,9 @@ DETAILS = {
 }
 
 
-def controller(*answers: Any) -> Controller:
-    details = SimpleNamespace(remote=Answers(*answers))
-    return Controller(SimpleNamespace(get_serve_instance_details=details), "facegraph")
-
-
-async def test_replicas_are_counted_by_state() -> None:
-    assert await controller(DETAILS).replicas() == {
-        "detector-mtcnn": Replicas(running=2, starting=3, stopping=2, wanted=4),
-        "ingress": Replicas(running=1, wanted=1),
-    }
+def controller(*answers: Any) -> Any:
+    """The handle of a controller that gives these answers."""
+    return SimpleNamespace(get_serve_instance_details=SimpleNamespace(remote=Answers(*answers)))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +117,7 @@ async def test_replicas_are_counted_by_state() -> None:
 async def test_controller_without_an_answer_is_unavailable(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "CONTROLLER_TIMEOUT_S", 0.01)
     with serve_log() as log, pytest.raises(RequestError, match="UNAVAILABLE"):
-        await controller(answer).replicas()
+        await count_replicas(controller(answer), "facegraph")
     assert len(log) == 1
 
 
@@ -142,13 +135,14 @@ async def test_status_has_the_replicas_of_the_stages_deployment(monkeypatch: pyt
             await each.readiness.look()
     decided = {"ingress": Autoscaling(2, "waiting: 40 calls")}
     monkeypatch.setattr(status, "published", Answers(decided))
-    statuses = await ServeStatus(controller(DETAILS), watched, requests)()
+    statuses = await ServeStatus(controller(DETAILS), "facegraph", watched, requests)()
     assert [(each.deployment, each.kind, each.role, each.card, each.ready) for each in statuses] == [
         ("detector-mtcnn", "detector", "mtcnn", detector.card, False),
         ("embedder-arcface", "embedder", "arcface", card, True),
         ("gallery-writer", "gallery", None, None, True),
         ("ingress", "ingress", None, None, True),
     ]
-    assert [each.replicas.wanted for each in statuses] == [4, 1, 0, 1]
+    mtcnn, alone = Replicas(running=2, starting=3, stopping=2, wanted=4), Replicas(running=1, wanted=1)
+    assert [each.replicas for each in statuses] == [mtcnn, alone, Replicas(), alone]
     assert [each.autoscaling for each in statuses] == [None, decided["ingress"], None, decided["ingress"]]
     assert [each.calls.ongoing for each in statuses] == [0, 1, 0, 1]

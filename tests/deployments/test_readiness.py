@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -15,19 +15,15 @@ from deployments.readiness import Readiness, first_looks
 from deployments.stage import Caller
 from project.request_error import RequestError
 from tests.deployments.handles import Answers
-from tests.fakes import serve_log
 from tests.waiting import eventually
 
 DIED, FULL = ActorDiedError(), BackPressureError(num_queued_requests=65, max_queued_requests=64)
 
 
 @pytest.fixture(autouse=True)
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[logging.LogRecord]]:
-    """What is logged, with short times."""
+def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (("MAX_SILENCE_S", 0.1), ("PERIOD_S", 0.01), ("SOON_S", 0.01)):
         monkeypatch.setattr(readiness, name, seconds)
-    with serve_log() as records:
-        yield records
 
 
 @asynccontextmanager
@@ -38,13 +34,6 @@ async def watching(*stages: Readiness) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def test_stage_is_not_ready_before_its_first_answer(log: list[logging.LogRecord]) -> None:
-    stage = Readiness("detector mtcnn", Answers(["staff"]))
-    assert stage.ready is False
-    await stage.look()
-    assert (stage.ready, stage.answer, log) == (True, ["staff"], [])
 
 
 @pytest.mark.parametrize("error", [DIED, FULL, RuntimeError("its files are gone")])

@@ -1,19 +1,26 @@
-"""Serving a configuration, up to the call of `serve run`."""
+"""Serving a configuration, up to the call of `serve run`, and announcing that the service is ready."""
 
+import io
 import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from fastapi import FastAPI, Response
 from ray.serve import scripts
+from rich.console import Console
 
-from deployments import serving, transport
+from deployments import announcement, serving, transport
+from deployments.address import Address
 from deployments.errors import ConfigError, StartError
 from models.card import Card
 from models.pull import configured_in
+from tests import app_server
 from tests.default_configuration import CONFIG
+from tests.waiting import TIMEOUT_S
 
 
 @pytest.fixture
@@ -83,3 +90,23 @@ def test_only_the_services_own_cluster_must_have_enough_cores(
     with pytest.raises(StartError, match="but Ray has 0: serve") if refused else nullcontext():
         serving.run(CONFIG)
     assert (calls == []) is refused
+
+
+@pytest.mark.parametrize(("listening", "shown"), [("0.0.0.0", "localhost"), ("127.0.0.1", "127.0.0.1")])
+def test_the_url_is_printed_once_the_service_is_ready(
+    monkeypatch: pytest.MonkeyPatch, listening: str, shown: str
+) -> None:
+    monkeypatch.setattr(announcement, "PERIOD_S", 0.01)
+    app, statuses, printed = FastAPI(), iter([503, 503, 200]), io.StringIO()
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        assert not printed.getvalue()
+        return Response(status_code=next(statuses))
+
+    with app_server.serving(app) as url:
+        port = urlsplit(url).port
+        assert port
+        announcement.announce(Address(listening, port), Console(file=printed)).join(TIMEOUT_S)
+    assert printed.getvalue().startswith("ready after 0 s: ")
+    assert printed.getvalue().endswith(f"open http://{shown}:{port}/ui\n")

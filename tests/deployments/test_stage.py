@@ -19,12 +19,12 @@ from tests.deployments.handles import Answers
 from tests.fakes import serve_log
 
 
-def caller(*, repeatable: bool = True) -> Caller:
+def caller() -> Caller:
     """A caller of the stage mtcnn."""
 
     async def ready() -> None: ...
 
-    return Caller("detector", "mtcnn", "detector-mtcnn", ready, repeatable=repeatable)
+    return Caller("detector", "mtcnn", "detector-mtcnn", ready)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ async def test_stage_without_a_replica_for_the_call_is_unavailable(error: Except
     assert all("mtcnn" in record.getMessage() and repr(error) in record.getMessage() for record in log)
 
 
-@pytest.mark.parametrize(("deaths", "repeatable", "calls"), [(1, True, 2), (2, True, 2), (1, False, 1)])
-async def test_call_is_repeated_once_unless_it_changes_something(deaths: int, repeatable: bool, calls: int) -> None:
+@pytest.mark.parametrize("deaths", [1, 2])
+async def test_call_is_repeated_once(deaths: int) -> None:
     answers = Answers(*[ActorDiedError()] * deaths, "found")
     with serve_log(), suppress(RequestError):
-        assert await caller(repeatable=repeatable).call(answers) == "found"
-    assert answers.calls == calls
+        assert await caller().call(answers) == "found"
+    assert answers.calls == 2
 
 
 @pytest.mark.parametrize(

@@ -91,11 +91,10 @@ class Keys:
             KeysError: the file cannot be read, so no key can be verified.
         """
         form = _FORM.fullmatch(presented)
-        known = self._current()
-        key = known.get(form[1]) if form else None
+        key = self.entry(form[1] if form else "")
         # Compare for unknown ids as well, so that the response time does not reveal which ids exist.
         same = hmac.compare_digest(_digest(presented), key.hash if key else _NO_HASH)
-        return key if key is not None and same and self._is_valid(key) else None
+        return key if same else None
 
     def entry(self, id: str) -> Key | None:
         """Return the entry of the key with this id, or None if it is unknown, revoked or expired.
@@ -106,10 +105,8 @@ class Keys:
             KeysError: the file cannot be read, so no key can be verified.
         """
         key = self._current().get(id)
-        return key if key is not None and self._is_valid(key) else None
-
-    def _is_valid(self, key: Key) -> bool:
-        return key.expires is None or key.expires > self._now()
+        is_expired = key is not None and key.expires is not None and key.expires <= self._now()
+        return None if is_expired else key
 
     def _current(self) -> dict[str, Key]:
         if (now := self._clock()) >= self._next_check:

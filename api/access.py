@@ -60,7 +60,7 @@ class Access:
             # Not logged: an unknown caller changed nothing, and could fill the log.
             return await self.refuse(request, refused)(scope, receive, send)
         request.state.key, request.state.audit_ids = key, AuditIds(wanted.collection if wanted else None)
-        note = request.state.audit_ids.note = partial(self._note, request, wanted, address)
+        note = request.state.audit_ids.note = partial(write_event, self.audit, request, wanted, address)
         status: int | None = None
 
         async def noted_send(message: Message) -> None:
@@ -94,24 +94,6 @@ class Access:
             raise RequestError("UNAUTHENTICATED", "Send an API key as Authorization: Bearer KEY or X-API-Key: KEY")
         return key
 
-    def _note(self, request: Request, wanted: RequestedRoute | None, address: str | None, status: int | None) -> None:
-        if wanted is None or wanted.need.action is None:
-            return
-        key: Key | None = request.state.key
-        noted: AuditIds = request.state.audit_ids
-        event = Event(
-            request_id=request.state.request_id,
-            key=key.id if key else None,
-            address=address,
-            action=wanted.need.action,
-            route=wanted.route,
-            collection=noted.collection,
-            subjects=tuple(noted.subjects),
-            faces=tuple(noted.faces),
-            status=status,
-        )
-        write_event(self.audit, event)
-
 
 def check_rate(rates: Rates, caller: str) -> None:
     """Count a request of `caller`; raises `RequestError` ``RATE_LIMITED`` if it exceeds the limit."""
@@ -119,8 +101,31 @@ def check_rate(rates: Rates, caller: str) -> None:
         raise RequestError("RATE_LIMITED", "Too many requests", {"retry_after": math.ceil(wait)})
 
 
-def write_event(audit: Audit, event: Event) -> None:
-    """Append an event to the audit log, or log why that failed."""
+def write_event(
+    audit: Audit, request: Request, wanted: RequestedRoute | None, address: str | None, status: int | None
+) -> None:
+    """Append a request to the audit log if its route is logged, or log why that failed.
+
+    Args:
+        request: its state has the key and the `AuditIds`.
+        address: IP address of the caller.
+        status: HTTP status of the response; None if the caller disconnected before it.
+    """
+    if wanted is None or wanted.need.action is None:
+        return
+    key: Key | None = request.state.key
+    ids: AuditIds = request.state.audit_ids
+    event = Event(
+        request_id=request.state.request_id,
+        key=key.id if key else None,
+        address=address,
+        action=wanted.need.action,
+        route=wanted.route,
+        collection=ids.collection,
+        subjects=tuple(ids.subjects),
+        faces=tuple(ids.faces),
+        status=status,
+    )
     try:
         audit.write(event)
     except OSError:

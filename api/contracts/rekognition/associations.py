@@ -1,21 +1,19 @@
 """AssociateFaces and DisassociateFaces."""
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
-from api.contracts.rekognition.identities import LONE_PREFIX, face_id_of, refuse_lone, user_of, uuid_of
+from api.contracts.rekognition.identities import face_id_of, lone_subject, refuse_lone, refused_face, user_of, uuid_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.repeated_requests import UserChangeRequest, performed_once, reassigned
 from api.contracts.rekognition.requests import FaceId, Percent
 from gallery.records import Collection, Reassignment
 from models.similarity import SimilarityScale
-
-UserFaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=100)]
 
 FACE_NOT_FOUND, OTHER_USER, LOW_CONFIDENCE = "FACE_NOT_FOUND", "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE"
 
@@ -23,7 +21,7 @@ FACE_NOT_FOUND, OTHER_USER, LOW_CONFIDENCE = "FACE_NOT_FOUND", "ASSOCIATED_TO_A_
 class UserFacesRequest(UserChangeRequest):
     """A request to change which faces a user has."""
 
-    face_ids: UserFaceIds
+    face_ids: list[FaceId] = Field(min_length=1, max_length=100)
 
     @property
     def faces(self) -> list[str]:
@@ -51,7 +49,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
     embeddings = {face_id: embedding for face_id, (_, embedding) in faces.items()}
     scale = similarity_scale(collection_embedder(call.service.stages, collection))
     unlike = _unlike(embeddings, own, wanted, request.user_match_threshold, scale)
-    refused += [_unsuccessful(face_id, LOW_CONFIDENCE) for face_id in unlike]
+    refused += [refused_face(face_id, LOW_CONFIDENCE) for face_id in unlike]
     moves = {face_id: Reassignment(faces[face_id][0], user) for face_id in wanted if face_id not in unlike}
     return await reassigned(
         call,
@@ -60,7 +58,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
         lambda moved: {
             "AssociatedFaces": [{"FaceId": uuid_of(face_id)} for face_id in moves if face_id in moved],
             "UnsuccessfulFaceAssociations": refused
-            + [_unsuccessful(face_id, OTHER_USER) for face_id in moves if face_id not in moved],
+            + [refused_face(face_id, OTHER_USER) for face_id in moves if face_id not in moved],
             "UserStatus": "ACTIVE" if own or moved else "CREATED",
         },
     )
@@ -72,7 +70,7 @@ async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -
     user = request.user_id
     _, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
-    moves = {each: Reassignment(user, f"{LONE_PREFIX}{each}") for each in request.faces if each in own}
+    moves = {each: Reassignment(user, lone_subject(each)) for each in request.faces if each in own}
     return await reassigned(
         call,
         request,
@@ -93,9 +91,9 @@ async def _requested_faces(
     user, wanted = request.user_id, request.faces
     refuse_lone(user)
     collection, faces = await call.service.stages.gallery.subject_and_faces(request.collection_id, user, wanted)
-    refused = [_unsuccessful(face_id, FACE_NOT_FOUND) for face_id in wanted if face_id not in faces]
+    refused = [refused_face(face_id, FACE_NOT_FOUND) for face_id in wanted if face_id not in faces]
     owners = {face_id: owner for face_id in wanted if face_id in faces and (owner := user_of(faces[face_id][0]))}
-    refused += [_unsuccessful(face_id, OTHER_USER, owner) for face_id, owner in owners.items() if owner != user]
+    refused += [refused_face(face_id, OTHER_USER, owner) for face_id, owner in owners.items() if owner != user]
     return collection, {each: face for each, face in faces.items() if owners.get(each, user) == user}, refused
 
 
@@ -118,7 +116,3 @@ def _unlike(
         else:
             accepted.append(row)
     return unlike
-
-
-def _unsuccessful(face_id: str, reason: str, user: str | None = None) -> dict[str, Any]:
-    return {"FaceId": uuid_of(face_id), "Reasons": [reason], **({"UserId": user} if user else {})}

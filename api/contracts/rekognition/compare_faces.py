@@ -4,21 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from api.contracts.rekognition.admitted_faces import admitted_faces
 from api.contracts.rekognition.embedders import similarity_scale
 from api.contracts.rekognition.face_details import bounding_box, confidence, detail_stages, examined_detail
-from api.contracts.rekognition.face_quality import poor_faces
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, Image, Percent, QualityFilter
 from graphs.compare import distances
-from graphs.faces import ExaminedPhoto, faces
+from graphs.faces import ExaminedPhoto
 from graphs.stages import FaceStage
-from imaging.faces import Photo
-from imaging.pick import ALL_FACES
+from imaging.pick import MAX_FACES_ANSWERED
 from models.tasks.embedder import EMBEDDER
 from project.request_error import RequestError
 from telemetry.request_record import count_match
-
-NAMES = ("SourceImage", "TargetImage")
 
 
 class CompareFacesRequest(AwsModel):
@@ -32,36 +29,23 @@ class CompareFacesRequest(AwsModel):
 
 async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str, Any]:
     """Compare the largest face of one photo with each face of another."""
-    service, stages = call.service, call.service.stages
+    stages = call.service.stages
     embedder, details = stages.network(EMBEDDER.name, None), detail_stages(stages, ())
     scale = similarity_scale(embedder)
-    images = request.source_image, request.target_image
-    photos = [image.photo(service, name) for image, name in zip(images, NAMES, strict=True)]
+    source_photo = request.source_image.photo(call.service, "SourceImage")
+    target_photo = request.target_image.photo(call.service, "TargetImage")
 
-    def select(number: int, found: Photo | RequestError) -> Sequence[int]:
-        if isinstance(found, RequestError):
-            raise RequestError(found.code, f"{NAMES[number]}: {found.message}")
-        poor = poor_faces(found, service.settings, request.quality_filter)
-        good = [face for face in range(len(found.faces)) if face not in poor]
-        if not good:
-            raise RequestError("INVALID_REQUEST", f"{NAMES[number]}: the photo has no face that can be compared")
-        return good if number else [max(good, key=lambda face: found.faces[face].area)]
-
-    async def examined(number: int, networks: Sequence[FaceStage]) -> ExaminedPhoto:
-        examination = await faces(
-            stages.detector(None),
-            [photos[number]],
-            ALL_FACES,
-            networks,
-            select=lambda _, found: select(number, found),
-        )
-        [photo] = examination.photos
-        assert isinstance(photo, ExaminedPhoto)
-        return photo
+    async def examined(name: str, photo: bytes, networks: Sequence[FaceStage], most: int) -> ExaminedPhoto:
+        found, _ = await admitted_faces(call, photo, networks, request.quality_filter, most=most, name=name)
+        if not found.asked:
+            raise RequestError("INVALID_REQUEST", f"{name}: the photo has no face that can be compared")
+        return found
 
     # Two calls at once: with room for the crops of all faces, one call would detect the photos one after the other.
     source, target = await asyncio.gather(
-        examined(0, [embedder]), examined(1, [embedder, *details.values()]), return_exceptions=True
+        examined("SourceImage", source_photo, [embedder], 1),
+        examined("TargetImage", target_photo, [embedder, *details.values()], MAX_FACES_ANSWERED),
+        return_exceptions=True,
     )
     if isinstance(source, BaseException):
         raise source

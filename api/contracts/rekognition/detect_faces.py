@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.contracts.rekognition.face_details import Attribute, detail_stages, examined_detail
+from api.contracts.rekognition.face_details import detail_stages, examined_detail
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.requests import AwsModel, Image
 from graphs.faces import faces_of
@@ -13,7 +13,7 @@ class DetectFacesRequest(AwsModel):
     """A photo whose faces are described."""
 
     image: Image
-    attributes: tuple[Attribute, ...] = ("DEFAULT",)
+    attributes: tuple[str, ...] = ("DEFAULT",)
 
 
 async def detect_faces(call: AwsCall, request: DetectFacesRequest) -> dict[str, Any]:

@@ -3,23 +3,23 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from access.audit import Audit, Event
+from access.audit import Audit
 from access.aws_signature import AwsSignature
 from access.key_encryption import KeyCipher, key_id_of
 from access.keys import Key, Keys
 from access.rates import Rates
 from api.access import caller_address, check_rate, write_event
 from api.audit_ids import AuditIds
-from api.contracts.rekognition.operation import AwsCall, Operation
+from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.operations import OPERATIONS
 from api.contracts.rekognition.target import target_of
 from api.errors import Refuse, fault
+from api.scopes import RequestedRoute
 from project.request_error import RequestError
 
 MEDIA_TYPE = "application/x-amz-json-1.1"
@@ -63,24 +63,22 @@ class RekognitionEndpoint:
         if not request.headers.get("content-type", "").startswith(MEDIA_TYPE):
             # Also because the bounds of JSON bodies do not apply to forms.
             return self.refuse(request, RequestError("INVALID_JSON", f"Content-Type must be {MEDIA_TYPE}"))
+        call: AwsCall | None = None
+        response: Response | None = None
         try:
             key, body = await self._authenticated(request)
-        except RequestError as refused:
-            return self.refuse(request, refused)
-        except Exception as error:
-            return self.refuse(request, fault(request, error))
-        call = AwsCall(request.state.service, key, AuditIds())
-        try:
-            answer = await operation.answer(call, body)
-            response = Response(json.dumps(answer), media_type=MEDIA_TYPE)
+            request.state.key, request.state.audit_ids = key, AuditIds()
+            call = AwsCall(request.state.service, key, request.state.audit_ids)
+            response = Response(json.dumps(await operation.answer(call, body)), media_type=MEDIA_TYPE)
         except RequestError as refused:
             response = self.refuse(request, refused)
         except Exception as error:
             response = self.refuse(request, fault(request, error))
-        except BaseException:
-            self._note(request, name, operation, call, None)
-            raise
-        self._note(request, name, operation, call, response.status_code)
+        finally:
+            if call:
+                wanted = RequestedRoute(f"POST / {name}", operation.need, None)
+                address, status = caller_address(request.scope, self.hops), response.status_code if response else None
+                write_event(self.audit, request, wanted, address, status)
         return response
 
     async def _authenticated(self, request: Request) -> tuple[Key, bytes]:
@@ -108,21 +106,3 @@ class RekognitionEndpoint:
         if key is None or key.encrypted is None:
             raise RequestError("UNKNOWN_ACCESS_KEY", "The access key is unknown, revoked or expired")
         return key
-
-    def _note(self, request: Request, name: str, operation: Operation[Any], call: AwsCall, status: int | None) -> None:
-        if operation.need.action is None:
-            return
-        write_event(
-            self.audit,
-            Event(
-                request_id=request.state.request_id,
-                key=call.key.id,
-                address=caller_address(request.scope, self.hops),
-                action=operation.need.action,
-                route=f"POST / {name}",
-                collection=call.audit.collection,
-                subjects=tuple(call.audit.subjects),
-                faces=tuple(call.audit.faces),
-                status=status,
-            ),
-        )

@@ -7,7 +7,7 @@ from pydantic import Field
 from api.contracts.rekognition.identities import LONE_SUBJECT, model_version
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
-from api.contracts.rekognition.requests import AwsModel, CollectionId
+from api.contracts.rekognition.requests import AwsCollectionRequest, AwsModel
 from graphs.stages import embedding_kind
 from models.tasks.embedder import EMBEDDER
 from project.request_error import RequestError
@@ -17,10 +17,9 @@ MAX_PAGE = 4096
 """Maximum number of items on a page, and their number if the request has none."""
 
 
-class CreateCollectionRequest(AwsModel):
+class CreateCollectionRequest(AwsCollectionRequest):
     """A collection to create, for embeddings of the default embedder. Tags are refused."""
 
-    collection_id: CollectionId
     tags: dict[str, str] = Field(default_factory=dict)
 
 
@@ -29,12 +28,6 @@ class ListCollectionsRequest(AwsModel):
 
     max_results: PageSize = MAX_PAGE
     next_token: str | None = None
-
-
-class CollectionRequest(AwsModel):
-    """A collection to describe or delete."""
-
-    collection_id: CollectionId
 
 
 async def create_collection(call: AwsCall, request: CreateCollectionRequest) -> dict[str, Any]:
@@ -59,7 +52,7 @@ async def list_collections(call: AwsCall, request: ListCollectionsRequest) -> di
     return page | ({"NextToken": page_token(found[most - 1].name)} if len(found) > most else {})
 
 
-async def describe_collection(call: AwsCall, request: CollectionRequest) -> dict[str, Any]:
+async def describe_collection(call: AwsCall, request: AwsCollectionRequest) -> dict[str, Any]:
     """Describe a collection, and count its faces and users."""
     # A face without a user is a subject of its own.
     found, faces, users = await call.service.stages.gallery.totals(request.collection_id, LONE_SUBJECT)
@@ -72,7 +65,7 @@ async def describe_collection(call: AwsCall, request: CollectionRequest) -> dict
     }
 
 
-async def delete_collection(call: AwsCall, request: CollectionRequest) -> dict[str, Any]:
+async def delete_collection(call: AwsCall, request: AwsCollectionRequest) -> dict[str, Any]:
     """Delete a collection with all its faces and users."""
     await call.service.stages.gallery.drop(request.collection_id)
     return {"StatusCode": 200}

@@ -4,7 +4,7 @@ Coordinates are fractions of the photo's width and height, percentages are 0 to 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from api.v1.attributes import EyesAnswer, PoseAnswer
 from graphs.faces import ExaminedPhoto
@@ -14,31 +14,13 @@ from models.tasks.eyes import EYES
 from models.tasks.pose import POSE
 from project.request_error import RequestError
 
-Attribute = Literal[
-    "DEFAULT",
-    "ALL",
-    "AGE_RANGE",
-    "BEARD",
-    "EMOTIONS",
-    "EYE_DIRECTION",
-    "EYEGLASSES",
-    "EYES_OPEN",
-    "GENDER",
-    "MOUTH_OPEN",
-    "MUSTACHE",
-    "FACE_OCCLUDED",
-    "SMILE",
-    "SUNGLASSES",
-]
 LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 """Types of the landmarks of `imaging.faces.Face`, in their order. Left and right are as seen in the photo."""
 SHARP = 100.0
 """Variance of the Laplacian at which the sharpness is 50."""
 
 
-def detail_stages(
-    stages: Stages, attributes: Sequence[Attribute], member: str = "Attributes"
-) -> Mapping[str, FaceStage]:
+def detail_stages(stages: Stages, attributes: Sequence[str], member: str = "Attributes") -> Mapping[str, FaceStage]:
     """Return the stages that a face's details need, by task: the pose always, if there is a stage for it.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from gallery.errors import subject_not_found
-from gallery.records import Collection, FacePlace, StoredFace, digest
+from gallery.records import Collection, FacePlace, StoredFace
 
 LONE_PREFIX = "face:"
 LONE_SUBJECT = f"{LONE_PREFIX}[0-9a-f]{{32}}"
@@ -26,9 +26,9 @@ def face_id_of(uuid: str) -> str:
     return uuid.replace("-", "")
 
 
-def lone_subject(*parts: str) -> str:
-    """Return the subject of a face without a user. The same `parts` identify the same face."""
-    return LONE_PREFIX + digest(*parts)
+def lone_subject(hex_digits: str) -> str:
+    """Return the subject of a face without a user, which 32 hex digits identify."""
+    return LONE_PREFIX + hex_digits
 
 
 def user_of(subject: str) -> str | None:
@@ -68,3 +68,8 @@ def described_face(collection: Collection, face_id: str, label: str, place: Face
         described["BoundingBox"] = {"Width": width, "Height": height, "Left": left, "Top": top}
         described |= {"ImageId": uuid_of(place.photo), "Confidence": 100 * place.score}
     return described
+
+
+def refused_face(face_id: str, reason: str, user: str | None = None) -> dict[str, Any]:
+    """Describe a face that was not changed, with AWS's reason and the user that it belongs to, if that is why."""
+    return {"FaceId": uuid_of(face_id), "Reasons": [reason], **({"UserId": user} if user else {})}

@@ -6,31 +6,37 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.contracts.rekognition.face_collections import MAX_PAGE, PageSize
-from api.contracts.rekognition.identities import LONE_SUBJECT, face_id_of, model_version, stored_face, user_of, uuid_of
+from api.contracts.rekognition.identities import (
+    LONE_SUBJECT,
+    face_id_of,
+    model_version,
+    refuse_lone,
+    refused_face,
+    stored_face,
+    user_of,
+    uuid_of,
+)
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import invalid_token, last_item, page_token
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, UserId
-from api.contracts.rekognition.users import faces_of_user
+from api.contracts.rekognition.requests import AwsCollectionRequest, FaceId, UserId
 from gallery.operations import Gallery
 from gallery.records import Collection, StoredFace
 
 FaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=4096)]
 
 
-class ListFacesRequest(AwsModel):
+class ListFacesRequest(AwsCollectionRequest):
     """A page of faces: all, those of a user, or those with given ids."""
 
-    collection_id: CollectionId
     max_results: PageSize = MAX_PAGE
     next_token: str | None = None
     user_id: UserId | None = None
     face_ids: FaceIds | None = None
 
 
-class DeleteFacesRequest(AwsModel):
+class DeleteFacesRequest(AwsCollectionRequest):
     """Faces to delete."""
 
-    collection_id: CollectionId
     face_ids: FaceIds
 
 
@@ -53,12 +59,13 @@ async def _faces(
     name = request.collection_id
     if request.face_ids is None and request.user_id is None:
         return await gallery.faces_after(name, after, limit)
+    wanted = {face_id_of(each) for each in request.face_ids or ()}
     if request.user_id is None:
-        collection, found = await gallery.faces_with_ids(name, list(map(face_id_of, request.face_ids or ())))
+        collection, found = await gallery.faces_with_ids(name, list(wanted))
     else:
-        collection, found = await faces_of_user(gallery, name, request.user_id)
-    wanted = None if request.face_ids is None else {face_id_of(each) for each in request.face_ids}
-    kept = [face for face in found if face.face_id > after and (wanted is None or face.face_id in wanted)]
+        refuse_lone(request.user_id)
+        collection, found = await gallery.faces_if_any(name, request.user_id)
+    kept = [face for face in found if face.face_id > after and (not wanted or face.face_id in wanted)]
     return collection, sorted(kept, key=lambda face: face.face_id)[:limit]
 
 
@@ -69,11 +76,6 @@ async def delete_faces(call: AwsCall, request: DeleteFacesRequest) -> dict[str, 
     known = await gallery.delete_faces(request.collection_id, wanted, LONE_SUBJECT)
     users = {face_id: user for face_id, subject in known.items() if (user := user_of(subject))}
     deleted = [face_id for face_id in wanted if face_id in known and face_id not in users]
-    refused = [
-        {"FaceId": uuid_of(face_id), "UserId": user, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}
-        for face_id, user in users.items()
-    ]
-    refused += [
-        {"FaceId": uuid_of(face_id), "Reasons": ["FACE_NOT_FOUND"]} for face_id in wanted if face_id not in known
-    ]
+    refused = [refused_face(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", user) for face_id, user in users.items()]
+    refused += [refused_face(face_id, "FACE_NOT_FOUND") for face_id in wanted if face_id not in known]
     return {"DeletedFaces": [uuid_of(face_id) for face_id in deleted], "UnsuccessfulFaceDeletions": refused}

@@ -3,68 +3,43 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.contracts.rekognition.associations import (
-    AssociateFacesRequest,
-    DisassociateFacesRequest,
-    associate_faces,
-    disassociate_faces,
-)
-from api.contracts.rekognition.compare_faces import CompareFacesRequest, compare_faces
-from api.contracts.rekognition.detect_faces import DetectFacesRequest, detect_faces
+from api.contracts.rekognition.associations import associate_faces, disassociate_faces
+from api.contracts.rekognition.compare_faces import compare_faces
+from api.contracts.rekognition.detect_faces import detect_faces
 from api.contracts.rekognition.face_collections import (
-    CollectionRequest,
-    CreateCollectionRequest,
-    ListCollectionsRequest,
     create_collection,
     delete_collection,
     describe_collection,
     list_collections,
 )
-from api.contracts.rekognition.index_faces import IndexFacesRequest, index_faces
-from api.contracts.rekognition.listed_faces import DeleteFacesRequest, ListFacesRequest, delete_faces, list_faces
+from api.contracts.rekognition.index_faces import index_faces
+from api.contracts.rekognition.listed_faces import delete_faces, list_faces
 from api.contracts.rekognition.operation import Operation
-from api.contracts.rekognition.search_faces import (
-    SearchFacesByImageRequest,
-    SearchFacesRequest,
-    search_faces,
-    search_faces_by_image,
-)
-from api.contracts.rekognition.search_users import (
-    SearchUsersByImageRequest,
-    SearchUsersRequest,
-    search_users,
-    search_users_by_image,
-)
-from api.contracts.rekognition.users import (
-    CreateUserRequest,
-    DeleteUserRequest,
-    ListUsersRequest,
-    create_user,
-    delete_user,
-    list_users,
-)
+from api.contracts.rekognition.search_faces import search_faces, search_faces_by_image
+from api.contracts.rekognition.search_users import search_users, search_users_by_image
+from api.contracts.rekognition.users import create_user, delete_user, list_users
 from api.scopes import Need
 
 _READ, _SEARCH = Need("read"), Need("read", "search")
 _ENROL, _DELETE = Need("enrol", "enrol"), Need("delete", "delete")
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
-    "DetectFaces": Operation(DetectFacesRequest, _READ, detect_faces),
-    "CompareFaces": Operation(CompareFacesRequest, _READ, compare_faces),
-    "CreateCollection": Operation(CreateCollectionRequest, Need("admin", "change_collection"), create_collection),
-    "ListCollections": Operation(ListCollectionsRequest, _READ, list_collections),
-    "DescribeCollection": Operation(CollectionRequest, _READ, describe_collection),
-    "DeleteCollection": Operation(CollectionRequest, Need("admin", "delete_collection"), delete_collection),
-    "IndexFaces": Operation(IndexFacesRequest, _ENROL, index_faces),
-    "ListFaces": Operation(ListFacesRequest, _READ, list_faces),
-    "DeleteFaces": Operation(DeleteFacesRequest, _DELETE, delete_faces),
-    "SearchFaces": Operation(SearchFacesRequest, _SEARCH, search_faces),
-    "SearchFacesByImage": Operation(SearchFacesByImageRequest, _SEARCH, search_faces_by_image),
-    "CreateUser": Operation(CreateUserRequest, _ENROL, create_user),
-    "ListUsers": Operation(ListUsersRequest, _READ, list_users),
-    "AssociateFaces": Operation(AssociateFacesRequest, _ENROL, associate_faces),
-    "DisassociateFaces": Operation(DisassociateFacesRequest, _ENROL, disassociate_faces),
-    "DeleteUser": Operation(DeleteUserRequest, _DELETE, delete_user),
-    "SearchUsers": Operation(SearchUsersRequest, _SEARCH, search_users),
-    "SearchUsersByImage": Operation(SearchUsersByImageRequest, _SEARCH, search_users_by_image),
+    "DetectFaces": Operation(detect_faces, _READ),
+    "CompareFaces": Operation(compare_faces, _READ),
+    "CreateCollection": Operation(create_collection, Need("admin", "change_collection")),
+    "ListCollections": Operation(list_collections, _READ),
+    "DescribeCollection": Operation(describe_collection, _READ),
+    "DeleteCollection": Operation(delete_collection, Need("admin", "delete_collection")),
+    "IndexFaces": Operation(index_faces, _ENROL),
+    "ListFaces": Operation(list_faces, _READ),
+    "DeleteFaces": Operation(delete_faces, _DELETE),
+    "SearchFaces": Operation(search_faces, _SEARCH),
+    "SearchFacesByImage": Operation(search_faces_by_image, _SEARCH),
+    "CreateUser": Operation(create_user, _ENROL),
+    "ListUsers": Operation(list_users, _READ),
+    "AssociateFaces": Operation(associate_faces, _ENROL),
+    "DisassociateFaces": Operation(disassociate_faces, _ENROL),
+    "DeleteUser": Operation(delete_user, _DELETE),
+    "SearchUsers": Operation(search_users, _SEARCH),
+    "SearchUsersByImage": Operation(search_users_by_image, _SEARCH),
 }

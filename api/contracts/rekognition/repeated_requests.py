@@ -7,13 +7,13 @@ and may then answer differently. The first request and its repetitions are audit
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 from pydantic.alias_generators import to_snake
 
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.requests import AwsModel, CollectionId, UserId
+from api.contracts.rekognition.requests import AwsCollectionRequest, UserId
 from gallery.records import KeptAnswer, Reassignment, digest
 from project.request_error import RequestError
 
@@ -21,12 +21,11 @@ UNRELATED = ("UNAVAILABLE", "STORAGE_FULL")
 """Codes of errors that an earlier request cannot have caused. Asking the writer for its answer would fail as well."""
 
 
-class UserChangeRequest(AwsModel):
+class UserChangeRequest(AwsCollectionRequest):
     """A change to one user. The token marks repetitions of the same request."""
 
-    collection_id: CollectionId
     user_id: UserId
-    client_request_token: Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")] | None = None
+    client_request_token: str | None = Field(None, pattern="^[a-zA-Z0-9_-]{1,64}$")
 
     @property
     def faces(self) -> list[str]:

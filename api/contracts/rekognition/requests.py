@@ -1,7 +1,7 @@
 """Parts of requests that several operations share."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -11,7 +11,6 @@ from api.service import Service
 from api.v1.options import COLLECTION_NAME
 from project.request_error import RequestError
 
-CollectionId = Annotated[str, Field(pattern=COLLECTION_NAME)]
 FaceId = Annotated[str, Field(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 UserId = Annotated[str, Field(min_length=1, max_length=512)]
 """A user that may have been enrolled by another API, with any id of a subject."""
@@ -26,15 +25,17 @@ class AwsModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_pascal, frozen=True, strict=True)
 
 
-class S3Object(AwsModel):
-    """A photo in S3. It is always refused."""
+class AwsCollectionRequest(AwsModel):
+    """A request about one collection."""
+
+    collection_id: str = Field(pattern=COLLECTION_NAME)
 
 
 class Image(AwsModel):
     """A photo."""
 
     encoded: str | None = Field(None, alias="Bytes")
-    s3_object: S3Object | None = Field(None, alias="S3Object")
+    s3_object: dict[str, Any] | None = Field(None, alias="S3Object")
 
     def photo(self, service: Service, member: str = "Image") -> bytes:
         """Return the encoded photo.

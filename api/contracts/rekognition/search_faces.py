@@ -6,33 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from api.contracts.rekognition.admitted_faces import admitted_faces
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.face_details import bounding_box, confidence
 from api.contracts.rekognition.identities import face_id_of, model_version, stored_face
-from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter
+from api.contracts.rekognition.requests import AwsCollectionRequest, FaceId, Image, Percent, QualityFilter
 from gallery.errors import face_not_found
 from gallery.records import Collection
+from imaging.pick import Pick
 from project.request_error import RequestError
 from telemetry.request_record import count_match
 
 MaxFaces = Annotated[int, Field(ge=1, le=4096)]
 
 
-class SearchFacesRequest(AwsModel):
+class SearchFacesRequest(AwsCollectionRequest):
     """A face of a collection, to find others that resemble it."""
 
-    collection_id: CollectionId
     face_id: FaceId
     max_faces: MaxFaces = 80
     face_match_threshold: Percent = 80
 
 
-class SearchFacesByImageRequest(AwsModel):
+class SearchFacesByImageRequest(AwsCollectionRequest):
     """A photo, to find faces that resemble its largest face."""
 
-    collection_id: CollectionId
     image: Image
     max_faces: MaxFaces = 80
     face_match_threshold: Percent = 80
@@ -56,11 +55,14 @@ async def search_faces(call: AwsCall, request: SearchFacesRequest) -> dict[str, 
 
 async def search_faces_by_image(call: AwsCall, request: SearchFacesByImageRequest) -> dict[str, Any]:
     """Find the faces of a collection that resemble the largest face of a photo."""
-    collection = await call.service.stages.gallery.collection(request.collection_id)
-    examined, probe = await largest_face(call, collection, request.image, request.quality_filter)
-    if probe is None:
+    stages = call.service.stages
+    collection = await stages.gallery.collection(request.collection_id)
+    embedder, photo = collection_embedder(stages, collection), request.image.photo(call.service)
+    # Without the other faces, the detector is faster.
+    examined, _ = await admitted_faces(call, photo, [embedder], request.quality_filter, pick=Pick("largest"))
+    if not examined.asked:
         raise RequestError("INVALID_REQUEST", "Image: the photo has no face that can be searched for")
-    matches = await _matching_faces(call, collection, probe, request)
+    matches = await _matching_faces(call, collection, examined.readings[embedder.role][0], request)
     return {
         "SearchedFaceBoundingBox": bounding_box(examined.photo, 0),
         "SearchedFaceConfidence": confidence(examined.photo, 0),

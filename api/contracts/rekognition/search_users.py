@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from api.contracts.rekognition.admitted_faces import admitted_faces
 from api.contracts.rekognition.embedders import collection_embedder, similarity_scale
 from api.contracts.rekognition.face_details import detail_stages, examined_detail, face_detail
 from api.contracts.rekognition.identities import face_id_of, model_version, refuse_lone, user_of
-from api.contracts.rekognition.largest_face import largest_face
 from api.contracts.rekognition.operation import AwsCall
-from api.contracts.rekognition.requests import AwsModel, CollectionId, FaceId, Image, Percent, QualityFilter, UserId
+from api.contracts.rekognition.requests import AwsCollectionRequest, FaceId, Image, Percent, QualityFilter, UserId
 from gallery.records import Collection, Hit
 from project.request_error import RequestError
 from telemetry.request_record import count_match
@@ -20,20 +20,18 @@ FIRST_USERS = 20
 """Number of users that a search asks for first. More take longer, and few requests match as many."""
 
 
-class SearchUsersRequest(AwsModel):
+class SearchUsersRequest(AwsCollectionRequest):
     """A user or a face of a collection, to find users that resemble it."""
 
-    collection_id: CollectionId
     user_id: UserId | None = None
     face_id: FaceId | None = None
     user_match_threshold: Percent = 80
     max_users: MaxUsers = 500
 
 
-class SearchUsersByImageRequest(AwsModel):
+class SearchUsersByImageRequest(AwsCollectionRequest):
     """A photo, to find users that resemble its largest face."""
 
-    collection_id: CollectionId
     image: Image
     user_match_threshold: Percent = 80
     max_users: MaxUsers = 500
@@ -62,9 +60,10 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
     """Find the users that resemble the largest face of a photo."""
     stages = call.service.stages
     collection, details = await stages.gallery.collection(request.collection_id), detail_stages(stages, ())
-    left_out: dict[int, list[str]] = {}
-    examined, probe = await largest_face(
-        call, collection, request.image, request.quality_filter, list(details.values()), left_out
+    embedder, photo = collection_embedder(stages, collection), request.image.photo(call.service)
+    networks = [embedder, *details.values()]
+    examined, left_out = await admitted_faces(
+        call, photo, networks, request.quality_filter, most=1, beyond="FACE_NOT_LARGEST"
     )
     answer: dict[str, Any] = {
         "UserMatches": [],
@@ -73,10 +72,11 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
             {"FaceDetails": face_detail(examined.photo, face), "Reasons": why} for face, why in left_out.items()
         ],
     }
-    if probe is not None:
+    if examined.asked:
+        probes = list(examined.readings[embedder.role])
 
         async def find(count: int) -> tuple[Collection, Sequence[Hit]]:
-            _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, [probe], count)
+            _, [hits] = await stages.gallery.find(collection.name, collection.kind.contract, probes, count)
             return collection, hits
 
         _, answer["UserMatches"] = await _matching_users(call, find, request)

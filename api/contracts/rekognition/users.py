@@ -2,32 +2,28 @@
 
 import hashlib
 import secrets
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
-from api.contracts.rekognition.identities import LONE_PREFIX, LONE_SUBJECT, refuse_lone, user_of
+from api.contracts.rekognition.identities import LONE_PREFIX, LONE_SUBJECT, lone_subject, refuse_lone, user_of
 from api.contracts.rekognition.operation import AwsCall
 from api.contracts.rekognition.paging import last_item, page_token
 from api.contracts.rekognition.repeated_requests import UserChangeRequest, kept_answer, performed_once, reassigned
-from api.contracts.rekognition.requests import AwsModel, CollectionId
-from gallery.operations import Gallery
-from gallery.records import Collection, Reassignment, StoredFace
+from api.contracts.rekognition.requests import AwsCollectionRequest
+from gallery.records import Reassignment
 from project.request_error import RequestError
-
-NewUserId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.\-:]{1,128}$")]
 
 
 class CreateUserRequest(UserChangeRequest):
     """A user to create, without faces."""
 
-    user_id: NewUserId
+    user_id: str = Field(pattern=r"^[a-zA-Z0-9_.\-:]{1,128}$")
 
 
-class ListUsersRequest(AwsModel):
+class ListUsersRequest(AwsCollectionRequest):
     """A page of users."""
 
-    collection_id: CollectionId
     max_results: int = Field(500, ge=1, le=500)
     next_token: str | None = None
 
@@ -61,16 +57,7 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
     """Delete a user. Its faces stay in the collection, each without a user."""
     user = request.user_id
-    _, found = await faces_of_user(call.service.stages.gallery, request.collection_id, user)
-    moves = {face.face_id: Reassignment(user, f"{LONE_PREFIX}{face.face_id}") for face in found}
-    return await reassigned(call, request, moves, lambda _: {}, drop=[user])
-
-
-async def faces_of_user(gallery: Gallery, collection: str, user: str) -> tuple[Collection, list[StoredFace]]:
-    """Return the collection with this name, and the stored faces of a user, which may have none.
-
-    Raises:
-        RequestError: ``SUBJECT_NOT_FOUND``.
-    """
     refuse_lone(user)
-    return await gallery.faces_if_any(collection, user)
+    _, found = await call.service.stages.gallery.faces_if_any(request.collection_id, user)
+    moves = {face.face_id: Reassignment(user, lone_subject(face.face_id)) for face in found}
+    return await reassigned(call, request, moves, lambda _: {}, drop=[user])

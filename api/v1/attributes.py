@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from graphs.stages import FaceStage, Stages
 from imaging.crops import box_rotation
 from imaging.faces import Face
@@ -18,7 +18,7 @@ ATTRIBUTES = (POSE.name, EYES.name)
 """Tasks whose outputs are attributes of a face."""
 
 
-class PoseAnswer(BaseModel):
+class PoseAnswer(Answer):
     """Angles of the head in degrees; 0 for a face that looks straight at the camera."""
 
     model_config = example(yaw=-12.5, pitch=3.1, roll=1.7)
@@ -35,7 +35,7 @@ class PoseAnswer(BaseModel):
         return cls(yaw=yaw, pitch=pitch, roll=(rotated + 180) % 360 - 180)
 
 
-class EyesAnswer(BaseModel):
+class EyesAnswer(Answer):
     """The probability that each eye is open; left and right as seen in the photo."""
 
     model_config = example(left_open=0.99, right_open=0.98)

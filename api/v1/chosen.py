@@ -1,16 +1,20 @@
 """The stages chosen by a request to /v1, and the faces in its response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from api.service import Service
 from api.v1.attributes import attribute_stages
-from api.v1.crops import CroppedFace, encoded
+from api.v1.crops import CroppedFace, with_crops
 from api.v1.options import DetectOptions, EnrolOptions, SubjectVerifyOptions, VerifyOptions
-from api.v1.schemas import FaceAnswer, Models
+from api.v1.schemas import FaceAnswer, Models, Timings
 from graphs.faces import ExaminedPhoto, Readings
 from graphs.liveness import LivenessRule
 from graphs.stages import DetectorStage, FaceStage
+from graphs.verify import ComparedFace
 from imaging.faces import Photo
 from models.tasks.embedder import EMBEDDER
 from models.tasks.liveness import LIVENESS
@@ -62,6 +66,14 @@ class ChosenStages:
             **{name: stage.card.name for name, stage in self.attributes.items()},
         )
 
+    def photo_fields(
+        self, examined: ExaminedPhoto, seconds: float, started: float, embedder: FaceStage | None = None
+    ) -> dict[str, Any]:
+        """Return the fields that all answers about one photo have besides its faces; see `Timings.of`."""
+        photo = examined.photo
+        timings = Timings.of([photo], seconds, started)
+        return {"photo": photo, "faces_found": photo.found, "models": self.models(embedder), "timings_ms": timings}
+
     def face(self, photo: Photo, index: int, readings: Readings, row: int) -> FaceAnswer:
         """Describe a face of `photo`, given its row of `readings`."""
         verdict = self.rule.judge(float(readings[self.liveness.role][row])) if self.liveness else None
@@ -79,9 +91,12 @@ class ChosenStages:
 
     async def cropped(self, examined: ExaminedPhoto, wanted: bool) -> list[CroppedFace]:
         """Describe the same faces, with the crops that were embedded if they are `wanted`."""
-        answers = self.faces(examined)
-        crops = await encoded(examined.crops, wanted, len(answers))
-        return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(answers, crops, strict=True)]
+        return await with_crops(self.faces(examined), examined.crops if wanted else None)
+
+    async def compared(self, faces: Sequence[ComparedFace], wanted: bool) -> list[CroppedFace]:
+        """Describe compared faces, with the crops that were embedded if they are `wanted`."""
+        answers = [self.face(each.photo, each.index, each.readings, 0) for each in faces]
+        return await with_crops(answers, np.concatenate([each.crop for each in faces]) if wanted else None)
 
 
 def embedder_of(service: Service, role: str | None) -> FaceStage:

@@ -1,16 +1,17 @@
 """Create, describe and delete collections of subjects, and clean up after deletions."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import CurrentKey, CurrentService
 from api.v1.chosen import embedder_of
-from api.v1.examples import example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName, JsonThreshold, Truth
 from gallery.records import Collection
 from graphs.stages import embedding_kind
@@ -19,10 +20,10 @@ from project.request_error import RequestError
 router = APIRouter(prefix="/v1", tags=["collections"], responses=ERRORS, route_class=StrictRoute)
 
 
-class CollectionRequest(BaseModel):
+class CollectionRequest(JsonBody):
     """A collection to create or change. Omitted fields keep their values in an existing collection."""
 
-    model_config = ConfigDict(extra="forbid") | example(embedder="arcface", threshold=0.4)
+    model_config = example(embedder="arcface", threshold=0.4)
 
     embedder: str | None = Field(
         None,
@@ -34,7 +35,7 @@ class CollectionRequest(BaseModel):
     )
 
 
-class CollectionAnswer(BaseModel):
+class CollectionAnswer(Answer):
     """A collection. `threshold` is null if the configuration's or the card's threshold applies."""
 
     model_config = example(
@@ -69,10 +70,8 @@ class CollectionAnswer(BaseModel):
         )
 
 
-class CollectionsAnswer(BaseModel):
+class CollectionsAnswer(Answer):
     """Collections, sorted by name."""
-
-    model_config = example(collections=[CollectionAnswer])
 
     collections: list[CollectionAnswer]
 
@@ -80,7 +79,7 @@ class CollectionsAnswer(BaseModel):
 class StatisticsAnswer(CollectionAnswer):
     """A collection with its statistics."""
 
-    model_config = example(CollectionAnswer, faces=3, subjects=2, bytes=18432, changed="2026-01-15T12:00:00Z")
+    model_config = example(faces=3, subjects=2, bytes=18432, changed="2026-01-15T12:00:00Z")
 
     faces: int
     subjects: int
@@ -88,7 +87,7 @@ class StatisticsAnswer(CollectionAnswer):
     changed: datetime = Field(description="Time of the last enrolment or deletion.")
 
 
-class DroppedAnswer(BaseModel):
+class DroppedAnswer(Answer):
     """The name of a deleted collection."""
 
     model_config = example(name="staff")
@@ -96,7 +95,7 @@ class DroppedAnswer(BaseModel):
     name: str
 
 
-class CleanedAnswer(BaseModel):
+class CleanedAnswer(Answer):
     """Freed bytes by collection."""
 
     model_config = example(freed_bytes={"staff": 140269})
@@ -144,10 +143,7 @@ async def get_collection(service: CurrentService, collection: CollectionName) ->
     found, counted = await service.stages.gallery.statistics(collection)
     return StatisticsAnswer(
         **dict(CollectionAnswer.of(found)),
-        faces=counted.faces,
-        subjects=counted.subjects,
-        bytes=counted.bytes,
-        changed=counted.changed,
+        **asdict(counted),
     )
 
 

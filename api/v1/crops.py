@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Sequence
 
 import pybase64
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from api.v1.schemas import FaceAnswer
 from imaging.encode import encode_png
 from imaging.faces import Pixels
 
 
-class Crop(BaseModel):
+class Crop(Answer):
     """The pixels of a face that were embedded."""
 
     model_config = example(side=112, png="iVBORw0KGgo=")
@@ -24,17 +24,16 @@ class Crop(BaseModel):
 class CroppedFace(FaceAnswer):
     """A face that was embedded."""
 
-    model_config = example(FaceAnswer, crop=Crop)
-
     crop: Crop | None = Field(description="null unless crops=true.")
 
 
-async def encoded(crops: Pixels | None, wanted: bool, count: int) -> Sequence[Crop | None]:
-    """Encode `count` crops, uint8 (count, side, side, 3) RGB; returns None for each unless they are `wanted`."""
-    if crops is None or not wanted:
-        return [None] * count
-    # In a thread, because each takes about a millisecond.
-    return await asyncio.to_thread(lambda: [_encoded(crop) for crop in crops])
+async def with_crops(faces: Sequence[FaceAnswer], crops: Pixels | None) -> list[CroppedFace]:
+    """Add their crops to faces: uint8 (faces, side, side, 3) RGB; None for no crops."""
+    encoded: Sequence[Crop | None] = [None] * len(faces)
+    if crops is not None:
+        # In a thread, because each takes about a millisecond.
+        encoded = await asyncio.to_thread(lambda: [_encoded(crop) for crop in crops])
+    return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(faces, encoded, strict=True)]
 
 
 def _encoded(crop: Pixels) -> Crop:

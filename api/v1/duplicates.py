@@ -1,17 +1,17 @@
 """The check of faces to enrol for other subjects that they resemble, and its results in responses."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from access.keys import Key
 from api.service import Service
 from api.v1.chosen import embedder_of
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from gallery.records import Collection, Hit
 from graphs.duplicates import DuplicatePolicy, DuplicateRule
 from graphs.thresholds import threshold_of
 
 
-class DuplicateAnswer(BaseModel):
+class DuplicateAnswer(Answer):
     """The most similar face of another subject."""
 
     model_config = example(subject="john.doe", face_id="4d186321c1a7f0f354b297e8914ab240", similarity=0.83)

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.embeddings import Embedding, vector_of
@@ -14,7 +13,7 @@ from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import CurrentKey, CurrentService
 from api.v1.duplicates import DuplicateAnswer, duplicate_rule, may_name
-from api.v1.examples import example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.idempotency import IdempotencyKey, identified_request
 from api.v1.options import DUPLICATE, METADATA, SUBJECT_ID, CollectionName
 from gallery.records import Hit, Metadata, NewFace
@@ -26,24 +25,20 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], re
 MAX_EMBEDDINGS = 1000
 
 
-class SubjectEmbedding(BaseModel):
+class SubjectEmbedding(JsonBody):
     """An embedding to enrol without a photo."""
 
-    model_config = ConfigDict(extra="forbid") | example(
-        subject="jane.doe", values=[0.0125, -0.0431, 0.0872], label="from the archive"
-    )
+    model_config = example(subject="jane.doe", values=[0.0125, -0.0431, 0.0872], label="from the archive")
 
     subject: str = Field(description=SUBJECT_ID)
     values: Embedding
     label: str = Field("", max_length=255)
 
 
-class EmbeddingsRequest(BaseModel):
+class EmbeddingsRequest(JsonBody):
     """Embeddings of one contract."""
 
-    model_config = ConfigDict(extra="forbid") | example(
-        contract="499f2c0ac50eba0c", embeddings=[SubjectEmbedding], duplicate="allow", replace=False
-    )
+    model_config = example(contract="499f2c0ac50eba0c", duplicate="allow", replace=False)
 
     contract: str = Field(
         max_length=64, description="Contract of the model that created the embeddings; see /v1/models."
@@ -56,7 +51,7 @@ class EmbeddingsRequest(BaseModel):
     )
 
 
-class EnrolledEmbedding(BaseModel):
+class EnrolledEmbedding(Answer):
     """Result for one embedding. `duplicate` is as for a photo."""
 
     model_config = example(
@@ -69,10 +64,10 @@ class EnrolledEmbedding(BaseModel):
     duplicate: DuplicateAnswer | None
 
 
-class EmbeddingsAnswer(BaseModel):
+class EmbeddingsAnswer(Answer):
     """Results in request order."""
 
-    model_config = example(enrolled=1, faces=[EnrolledEmbedding])
+    model_config = example(enrolled=1)
 
     enrolled: int
     faces: list[EnrolledEmbedding]
@@ -107,8 +102,10 @@ async def post_embeddings(
     named = may_name(key)
     audit.add(hit.subject for hit in found if named and hit)
     answers = [DuplicateAnswer.of(hit, named) if hit else None for hit in found]
-    if body.duplicate == "refuse":
-        _refuse_duplicates(found, answers)
+    if body.duplicate == "refuse" and (first := next(filter(None, found), None)):
+        error, index = duplicate_error(first), found.index(first)
+        all_of_them = [{"embedding": number} | answer.model_dump() for number, answer in enumerate(answers) if answer]
+        raise RequestError(error.code, f"embeddings.{index}: {error.message}", {"duplicates": all_of_them})
     sent = [str(body.replace), *(face.id for face in faces)]
     sent += [json.dumps(body.metadata)] if body.metadata else []
     enrolled = await gallery.enrol(
@@ -127,12 +124,3 @@ async def post_embeddings(
         for each, duplicate in zip(enrolled, answers, strict=True)
     ]
     return EmbeddingsAnswer(enrolled=count, faces=listed)
-
-
-def _refuse_duplicates(found: Sequence[Hit | None], answers: Sequence[DuplicateAnswer | None]) -> None:
-    """Raise `RequestError` ``DUPLICATE_FACE`` with all duplicates in its details if there are any."""
-    listed = [{"embedding": index} | answer.model_dump() for index, answer in enumerate(answers) if answer]
-    for index, hit in enumerate(found):
-        if hit:
-            error = duplicate_error(hit)
-            raise RequestError(error.code, f"embeddings.{index}: {error.message}", {"duplicates": listed})

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.errors import ERRORS
@@ -12,7 +12,7 @@ from api.parameters import StrictRoute
 from api.service import CurrentKey, CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.duplicates import DuplicateAnswer, duplicate_rule, may_name
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from api.v1.idempotency import IdempotencyKey, identified_request
 from api.v1.options import METADATA, SUBJECT_ID, CollectionName, EnrolOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesFound, Models, ReasonAnswer
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], re
 MAX_PHOTOS = 64
 
 
-class EnrolledPhoto(BaseModel):
+class EnrolledPhoto(Answer):
     """Result for one photo, or for one of its faces with faces=all.
 
     `status` is one of:
@@ -49,7 +49,6 @@ class EnrolledPhoto(BaseModel):
         reasons=[],
         duplicate=None,
         faces_found=1,
-        face=FaceAnswer,
     )
 
     photo: int = Field(description="Index of the photo in the request, from 0.")
@@ -66,10 +65,10 @@ class EnrolledPhoto(BaseModel):
     face: FaceAnswer | None
 
 
-class EnrolAnswer(BaseModel):
+class EnrolAnswer(Answer):
     """Results in request order: one per photo, or one per face with faces=all."""
 
-    model_config = example(enrolled=1, already=0, moved=0, deleted=0, refused=0, photos=[EnrolledPhoto], models=Models)
+    model_config = example(enrolled=1, already=0, moved=0, deleted=0, refused=0)
 
     enrolled: int
     already: int

@@ -1,29 +1,50 @@
-"""The base of response models, and their examples in the OpenAPI document."""
+"""The base classes of models, and their examples in the OpenAPI document."""
 
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Answer(BaseModel):
+def example(**fields: Any) -> ConfigDict:
+    """Return the configuration of a model whose example has these values."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+def example_of(model: type) -> dict[str, Any]:
+    """Return the example of a model; empty for other types."""
+    extra = getattr(model, "model_config", {}).get("json_schema_extra")
+    return dict(extra["examples"][0]) if extra else {}
+
+
+def _nested(annotation: Any) -> Any:
+    """Return the examples of a model, an optional model, or a list or tuple of models; none for other types."""
+    if not (parts := [_nested(part) for part in get_args(annotation)]):
+        return example_of(annotation)
+    if get_origin(annotation) is UnionType:
+        return next(filter(None, parts), None)
+    return parts if all(parts) else None
+
+
+class DocumentedModel(BaseModel):
+    """A model with an example: the values of `example`, of its base classes, and of models among its fields."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Complete the example of a new model."""
+        shown = {name: value for name, field in cls.model_fields.items() if (value := _nested(field.annotation))}
+        for model in (*cls.__bases__, cls):
+            shown |= example_of(model)
+        cls.model_config["json_schema_extra"] = {"examples": [shown]}
+
+
+class Answer(DocumentedModel):
     """A response or a part of one. Can be given as any object with attributes of these names."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-def example(*bases: type[BaseModel], **fields: Any) -> ConfigDict:
-    """Return the configuration of a model with an OpenAPI example, merged from the examples of `bases` and `fields`.
+class JsonBody(DocumentedModel):
+    """A JSON body of a request, or a part of one."""
 
-    A model among the values is replaced by its example.
-    """
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(each) for each in value]
-        if isinstance(value, dict):
-            return {name: plain(each) for name, each in value.items()}
-        return value.model_config["json_schema_extra"]["examples"][0] if hasattr(value, "model_config") else value
-
-    own = {name: plain(value) for name, value in fields.items()}
-    merged = {name: value for part in (*map(plain, bases), own) for name, value in part.items()}
-    return ConfigDict(json_schema_extra={"examples": [merged]})
+    model_config = ConfigDict(extra="forbid")

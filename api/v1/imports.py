@@ -8,7 +8,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 
 from api.audit_ids import AuditIds, CurrentAuditIds
@@ -16,7 +16,7 @@ from api.body_file import BodyFile
 from api.errors import ERRORS
 from api.parameters import StreamRoute
 from api.service import CurrentService
-from api.v1.examples import example
+from api.v1.examples import Answer, example
 from api.v1.options import CollectionName
 from gallery.errors import contract_mismatch, is_full
 from gallery.operations import Gallery
@@ -38,7 +38,7 @@ InThread = Callable[..., "asyncio.Future[Any]"]
 _slots = asyncio.Semaphore(MAX_IMPORTS)
 
 
-class ImportAnswer(BaseModel):
+class ImportAnswer(Answer):
     """How many faces are new, and how many were already enrolled."""
 
     model_config = example(enrolled=999000, already=1000)

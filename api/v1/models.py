@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.attributes import attribute_stages
-from api.v1.examples import example
+from api.v1.examples import Answer, example, example_of
 from graphs.flow_settings import FlowSettings
 from graphs.stages import Stage, embedding_kind
 from graphs.thresholds import threshold_of
@@ -20,7 +20,7 @@ from models.tasks.liveness import LIVENESS
 router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=StrictRoute)
 
 
-class NetworkAnswer(BaseModel):
+class NetworkAnswer(Answer):
     """A model. Only embedders have the fields that may be null."""
 
     model_config = example(
@@ -56,7 +56,7 @@ class NetworkAnswer(BaseModel):
         return cls(**about)
 
 
-class DefaultsAnswer(BaseModel):
+class DefaultsAnswer(Answer):
     """Roles that requests to /v1 use by default; null if no model has the task."""
 
     model_config = example(detector="mtcnn", liveness="crmnet", embedder="arcface")
@@ -68,11 +68,15 @@ class DefaultsAnswer(BaseModel):
     eyes: str | None = None
 
 
-class ModelsAnswer(BaseModel):
+class ModelsAnswer(Answer):
     """Models by role. Requests choose a model by its role."""
 
     model_config = example(
-        detectors={}, liveness={}, embedders={"arcface": NetworkAnswer}, attributes={}, defaults={"detector": "mtcnn"}
+        detectors={},
+        liveness={},
+        embedders={"arcface": example_of(NetworkAnswer)},
+        attributes={},
+        defaults={"detector": "mtcnn"},
     )
 
     detectors: dict[str, NetworkAnswer]

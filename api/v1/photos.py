@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, File, Query, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.embeddings import Embedding, vector_of
 from api.errors import ERRORS
@@ -13,10 +13,10 @@ from api.images import from_upload
 from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
-from api.v1.crops import CroppedFace, encoded
-from api.v1.examples import example
+from api.v1.crops import CroppedFace
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, pick_of
-from api.v1.schemas import FaceAnswer, FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
+from api.v1.schemas import FaceAnswer, FacesAnswer, FacesFound, Models, ThresholdAnswer, Timings
 from graphs.compare import Distances, distances
 from graphs.faces import faces_of
 from graphs.thresholds import AppliedThreshold, ComparisonMetric, threshold_of
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", tags=["photos"], responses=ERRORS, route_class=
 PhotoFile = Annotated[UploadFile, File(description="A JPEG, PNG, WEBP, BMP, HEIC or AVIF file.")]
 
 
-class ContractEmbedding(BaseModel):
+class ContractEmbedding(Answer):
     """An embedding and its contract. Only embeddings of the same contract can be compared."""
 
     model_config = example(contract="499f2c0ac50eba0c", values=[0.0125, -0.0431, 0.0872])
@@ -44,39 +44,21 @@ class ContractEmbedding(BaseModel):
 class EmbeddedFace(CroppedFace):
     """A face with its embedding."""
 
-    model_config = example(CroppedFace, embedding=ContractEmbedding)
-
     embedding: ContractEmbedding
 
 
-class DetectAnswer(BaseModel):
+class DetectAnswer(FacesAnswer[FaceAnswer]):
     """Faces of a photo that count, best score first."""
 
-    model_config = example(photo=PhotoAnswer, faces_found=1, faces=[FaceAnswer], models=Models, timings_ms=Timings)
 
-    photo: PhotoAnswer
-    faces_found: FacesFound
-    faces: list[FaceAnswer]
-    models: Models
-    timings_ms: Timings
-
-
-class EmbedAnswer(BaseModel):
+class EmbedAnswer(FacesAnswer[EmbeddedFace]):
     """Faces of a photo that count, best score first, with embeddings of length 1."""
 
-    model_config = example(photo=PhotoAnswer, faces_found=1, faces=[EmbeddedFace], models=Models, timings_ms=Timings)
 
-    photo: PhotoAnswer
-    faces_found: FacesFound
-    faces: list[EmbeddedFace]
-    models: Models
-    timings_ms: Timings
-
-
-class Comparison(BaseModel):
+class Comparison(Answer):
     """Result of a comparison."""
 
-    model_config = example(match=True, metric="cosine", value=0.71, cosine_similarity=0.71, threshold=ThresholdAnswer)
+    model_config = example(match=True, metric="cosine", value=0.71, cosine_similarity=0.71)
 
     match: bool
     metric: ComparisonMetric
@@ -88,9 +70,7 @@ class Comparison(BaseModel):
 class VerifyAnswer(Comparison):
     """Result of a comparison of two photos, with the compared face of each."""
 
-    model_config = example(
-        Comparison, faces_found=[1, 1], faces=[CroppedFace, CroppedFace], models=Models, timings_ms=Timings
-    )
+    model_config = example(faces_found=[1, 1])
 
     faces_found: tuple[FacesFound, FacesFound]
     faces: tuple[CroppedFace, CroppedFace]
@@ -98,12 +78,10 @@ class VerifyAnswer(Comparison):
     timings_ms: Timings
 
 
-class CompareEmbeddingsRequest(BaseModel):
+class CompareEmbeddingsRequest(JsonBody):
     """Two embeddings of one contract."""
 
-    model_config = ConfigDict(extra="forbid") | example(
-        embedding1=ContractEmbedding, embedding2=ContractEmbedding, metric="cosine", threshold=0.4
-    )
+    model_config = example(metric="cosine", threshold=0.4)
 
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding
@@ -121,13 +99,7 @@ async def post_detect(
     data = await from_upload(photo, service.limits.max_image_size)
     pick = pick_of(service, options.faces, options.max_faces)
     examined, seconds = await faces_of(chosen.detector, data, pick, chosen.networks)
-    return DetectAnswer(
-        photo=examined.photo,
-        faces_found=examined.photo.found,
-        faces=chosen.faces(examined),
-        models=chosen.models(),
-        timings_ms=Timings.of([examined.photo], seconds, started),
-    )
+    return DetectAnswer(faces=chosen.faces(examined), **chosen.photo_fields(examined, seconds, started))
 
 
 @router.post("/embed")
@@ -147,13 +119,7 @@ async def post_embed(
             await chosen.cropped(examined, options.crops), examined.readings[embedder.role].tolist(), strict=True
         )
     ]
-    return EmbedAnswer(
-        photo=examined.photo,
-        faces_found=examined.photo.found,
-        faces=embedded,
-        models=chosen.models(embedder),
-        timings_ms=Timings.of([examined.photo], seconds, started),
-    )
+    return EmbedAnswer(faces=embedded, **chosen.photo_fields(examined, seconds, started, embedder))
 
 
 @router.post("/verify")
@@ -170,19 +136,15 @@ async def post_verify(
     found = await verify(chosen.detector, embedder, chosen.networks, pair, pick, check)
     threshold = threshold_of(service.settings, embedder, request=options.threshold, metric=options.metric)
     compared = comparison_of(found.distances, options.metric, threshold)
-    first, second = [
-        CroppedFace(**dict(chosen.face(face.photo, face.index, face.readings, 0)), crop=crop)
-        for face in found.faces
-        for crop in await encoded(face.crop, options.crops, 1)
-    ]
-    if chosen.refuses(first, second):
+    faces = await chosen.compared(found.faces, options.crops)
+    if chosen.refuses(*faces):
         compared.match = False
     count_match(compared.match)
     photos = [face.photo for face in found.faces]
     return VerifyAnswer(
         **dict(compared),
         faces_found=(photos[0].found, photos[1].found),
-        faces=(first, second),
+        faces=faces,
         models=chosen.models(embedder),
         timings_ms=Timings.of(photos, found.seconds, started),
     )

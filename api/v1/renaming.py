@@ -1,13 +1,13 @@
 """Rename and merge the subjects of a collection."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.service import CurrentService
-from api.v1.examples import example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName
 
 router = APIRouter(
@@ -15,25 +15,25 @@ router = APIRouter(
 )
 
 
-class RenameRequest(BaseModel):
+class RenameRequest(JsonBody):
     """A subject and its new id."""
 
-    model_config = ConfigDict(extra="forbid") | example(subject="jane.doe", new="jane.smith")
+    model_config = example(subject="jane.doe", new="jane.smith")
 
     subject: str
     new: str = Field(description="An id that no subject of the collection has.")
 
 
-class MergeRequest(BaseModel):
+class MergeRequest(JsonBody):
     """Subjects to merge, and the subject that gets their faces."""
 
-    model_config = ConfigDict(extra="forbid") | example(subjects=["j.doe", "jane"], into="jane.doe")
+    model_config = example(subjects=["j.doe", "jane"], into="jane.doe")
 
     subjects: list[str] = Field(min_length=1, max_length=1000)
     into: str = Field(description="Another subject of the collection.")
 
 
-class MovedAnswer(BaseModel):
+class MovedAnswer(Answer):
     """Number of faces that have a new subject."""
 
     model_config = example(moved_faces=2)

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.v1.attributes import EyesAnswer, PoseAnswer
 from api.v1.examples import Answer, example
@@ -18,7 +18,7 @@ Point = tuple[float, float]
 FacesFound = Annotated[int, Field(description="Number of faces that count, including those not returned.")]
 
 
-class BoxAnswer(BaseModel):
+class BoxAnswer(Answer):
     """Box in pixels of the upright photo. May extend beyond the photo."""
 
     model_config = example(left=212.4, top=88.1, width=143.7, height=189.2)
@@ -29,7 +29,7 @@ class BoxAnswer(BaseModel):
     height: float
 
 
-class Landmarks(BaseModel):
+class Landmarks(Answer):
     """Landmarks, as x and y in pixels. Left and right are as seen in the photo."""
 
     model_config = example(
@@ -67,18 +67,10 @@ class LivenessAnswer(Answer):
     threshold: float
 
 
-class FaceAnswer(BaseModel):
+class FaceAnswer(Answer):
     """A detected face."""
 
-    model_config = example(
-        box=BoxAnswer,
-        score=0.999,
-        landmarks=Landmarks,
-        quality=QualityAnswer,
-        liveness=LivenessAnswer,
-        pose=PoseAnswer,
-        eyes=EyesAnswer,
-    )
+    model_config = example(score=0.999)
 
     box: BoxAnswer
     score: float
@@ -115,10 +107,13 @@ class FaceAnswer(BaseModel):
         )
 
 
+AnsweredFace = TypeVar("AnsweredFace", bound=FaceAnswer)
+
+
 class PhotoAnswer(Answer):
     """A photo, after its EXIF orientation is applied."""
 
-    model_config = example(width=640, height=480, quality=QualityAnswer)
+    model_config = example(width=640, height=480)
 
     width: int
     height: int
@@ -134,7 +129,7 @@ class ReasonAnswer(Answer):
     message: str
 
 
-class Models(BaseModel):
+class Models(Answer):
     """Catalogue names of the models that were used; null if a task was not run."""
 
     model_config = example(detector="mtcnn", liveness="fr-liveness", embedder="mobilefacenet", pose=None, eyes=None)
@@ -146,7 +141,7 @@ class Models(BaseModel):
     eyes: str | None = None
 
 
-class Timings(BaseModel):
+class Timings(Answer):
     """Durations in milliseconds."""
 
     model_config = example(detection=21.4, networks=12.9, total=35.2)
@@ -171,6 +166,18 @@ class Timings(BaseModel):
             networks=1000 * networks,
             total=1000 * (time.perf_counter() - started),
         )
+
+
+class FacesAnswer(Answer, Generic[AnsweredFace]):
+    """Faces of a photo that count, best score first."""
+
+    model_config = example(faces_found=1)
+
+    photo: PhotoAnswer
+    faces_found: FacesFound
+    faces: list[AnsweredFace]
+    models: Models
+    timings_ms: Timings
 
 
 class ThresholdAnswer(Answer):

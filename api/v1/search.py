@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.embeddings import vector_of
@@ -14,10 +14,10 @@ from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
-from api.v1.examples import example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName, JsonMinMargin, JsonThreshold, SearchOptions, pick_of
 from api.v1.photos import ContractEmbedding, PhotoFile
-from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
+from api.v1.schemas import FacesAnswer, ThresholdAnswer
 from gallery.records import Hit, Metadata
 from graphs.identify import MIN_HITS, NoMatch, SearchDecision, identify
 from graphs.thresholds import threshold_of
@@ -28,7 +28,7 @@ router = APIRouter(
 )
 
 
-class Candidate(BaseModel):
+class Candidate(Answer):
     """A subject whose most similar face reaches the threshold."""
 
     model_config = example(
@@ -48,7 +48,7 @@ class Candidate(BaseModel):
         return cls(subject=hit.subject, similarity=hit.cosine, face_id=hit.face_id, metadata=hit.metadata)
 
 
-class SearchResult(BaseModel):
+class SearchResult(Answer):
     """Candidates, best first, and the margin between the two most similar subjects.
 
     `no_match` is null if there are candidates, else one of:
@@ -58,7 +58,7 @@ class SearchResult(BaseModel):
     - ``below_min_margin``: the margin is less than `min_margin`.
     """
 
-    model_config = example(candidates=[Candidate], margin=0.31, no_match=None)
+    model_config = example(margin=0.31, no_match=None)
 
     candidates: list[Candidate]
     margin: float | None = Field(
@@ -81,33 +81,17 @@ class SearchResult(BaseModel):
 class SearchedFace(CroppedFace, SearchResult):
     """A face with its candidates, best first."""
 
-    model_config = example(CroppedFace, SearchResult)
 
-
-class SearchAnswer(BaseModel):
+class SearchAnswer(FacesAnswer[SearchedFace]):
     """Faces of a photo that count, best score first."""
 
-    model_config = example(
-        photo=PhotoAnswer,
-        faces_found=1,
-        faces=[SearchedFace],
-        threshold=ThresholdAnswer,
-        models=Models,
-        timings_ms=Timings,
-    )
-
-    photo: PhotoAnswer
-    faces_found: FacesFound
-    faces: list[SearchedFace]
     threshold: ThresholdAnswer
-    models: Models
-    timings_ms: Timings
 
 
-class EmbeddingSearchRequest(BaseModel):
+class EmbeddingSearchRequest(JsonBody):
     """An embedding to search with."""
 
-    model_config = ConfigDict(extra="forbid") | example(embedding=ContractEmbedding, top_k=5, threshold=0.4)
+    model_config = example(top_k=5, threshold=0.4)
 
     embedding: ContractEmbedding
     top_k: int = Field(5, ge=1, le=100, strict=True, description="Maximum number of candidates.")
@@ -117,8 +101,6 @@ class EmbeddingSearchRequest(BaseModel):
 
 class EmbeddingSearchAnswer(SearchResult):
     """Result for an embedding."""
-
-    model_config = example(SearchResult, threshold=ThresholdAnswer)
 
     threshold: ThresholdAnswer
 
@@ -155,14 +137,7 @@ async def post_search(
             decision = SearchDecision(no_match="not_live")
         answers.append(SearchedFace(**dict(face), **dict(SearchResult.from_decision(decision))))
     audit.add(candidate.subject for face in answers for candidate in face.candidates)
-    return SearchAnswer(
-        photo=examined.photo,
-        faces_found=examined.photo.found,
-        faces=answers,
-        threshold=threshold,
-        models=chosen.models(embedder),
-        timings_ms=Timings.of([examined.photo], seconds, started),
-    )
+    return SearchAnswer(faces=answers, threshold=threshold, **chosen.photo_fields(examined, seconds, started, embedder))
 
 
 @router.post("/embedding")

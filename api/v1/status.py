@@ -1,7 +1,7 @@
 """GET /v1/status: the state of each stage."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.errors import ERRORS
 from api.parameters import StrictRoute
@@ -24,7 +24,7 @@ class ReplicasAnswer(Answer):
     wanted: int = Field(description="Target number, set by the configuration or autoscaling.")
 
 
-class CallsAnswer(BaseModel):
+class CallsAnswer(Answer):
     """Recent calls to a stage from the ingress replica that handles this request."""
 
     model_config = example(ongoing=0, recent=120, p50_ms=12.3, p95_ms=20.1)
@@ -44,7 +44,7 @@ class AutoscalingAnswer(Answer):
     reason: str = Field(description="Reason and load behind the decision. The wording may change.")
 
 
-class StageAnswer(BaseModel):
+class StageAnswer(Answer):
     """The state of one stage."""
 
     model_config = example(
@@ -55,9 +55,6 @@ class StageAnswer(BaseModel):
         title="MTCNN",
         licence="MIT",
         ready=True,
-        replicas=ReplicasAnswer,
-        autoscaling=AutoscalingAnswer,
-        calls=CallsAnswer,
     )
 
     deployment: str = Field(description="Name of the deployment: `TASK-ROLE`, even for a stage inside the ingress.")
@@ -109,10 +106,10 @@ class IndexAnswer(Answer):
     )
 
 
-class StatusAnswer(BaseModel):
+class StatusAnswer(Answer):
     """State of the models, the gallery's writer and reader, and the ingress."""
 
-    model_config = example(stages=[StageAnswer], unreadable_collections=[], indexes=[IndexAnswer], since_s=WINDOW_S)
+    model_config = example(unreadable_collections=[], since_s=WINDOW_S)
 
     stages: list[StageAnswer]
     unreadable_collections: list[str] = Field(

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.errors import ERRORS
 from api.parameters import StrictRoute
 from api.path_parameters import SubjectId
 from api.service import CurrentService
-from api.v1.examples import Answer, example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import IN_DIGITS, METADATA, CollectionName, Truth
 from gallery.errors import face_not_found, subject_not_found
 from gallery.records import MAX_SUBJECT, Metadata
@@ -40,13 +40,13 @@ class SubjectAnswer(Answer):
     )
 
 
-class SubjectsAnswer(BaseModel):
+class SubjectsAnswer(Answer):
     """A page of subjects, ordered by the code points of their ids.
 
     `next` is the value of `after` for the next page; null on the last page.
     """
 
-    model_config = example(subjects=[SubjectAnswer], next="jane.doe")
+    model_config = example(next="jane.doe")
 
     subjects: list[SubjectAnswer]
     next: str | None
@@ -62,25 +62,25 @@ class StoredFaceAnswer(Answer):
     created: datetime
 
 
-class SubjectFacesAnswer(BaseModel):
+class SubjectFacesAnswer(Answer):
     """A subject with its faces, oldest first."""
 
-    model_config = example(id="jane.doe", metadata={"department": "sales"}, faces=[StoredFaceAnswer])
+    model_config = example(id="jane.doe", metadata={"department": "sales"})
 
     id: str
     metadata: Metadata | None
     faces: list[StoredFaceAnswer]
 
 
-class MetadataRequest(BaseModel):
+class MetadataRequest(JsonBody):
     """New metadata of a subject."""
 
-    model_config = ConfigDict(extra="forbid") | example(metadata={"department": "sales"})
+    model_config = example(metadata={"department": "sales"})
 
     metadata: Metadata | None = Field(description=f"Replaces all earlier metadata; null removes it. {METADATA}")
 
 
-class MetadataAnswer(BaseModel):
+class MetadataAnswer(Answer):
     """The metadata of a subject."""
 
     model_config = example(id="jane.doe", metadata={"department": "sales"})
@@ -89,15 +89,15 @@ class MetadataAnswer(BaseModel):
     metadata: Metadata | None
 
 
-class DeleteSubjectsRequest(BaseModel):
+class DeleteSubjectsRequest(JsonBody):
     """The subjects to delete."""
 
-    model_config = ConfigDict(extra="forbid") | example(ids=["ada", "bob"])
+    model_config = example(ids=["ada", "bob"])
 
     ids: list[str] = Field(min_length=1, max_length=1000)
 
 
-class DeletedAnswer(BaseModel):
+class DeletedAnswer(Answer):
     """Number of deleted faces."""
 
     model_config = example(deleted_faces=2)

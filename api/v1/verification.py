@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.audit_ids import CurrentAuditIds
 from api.embeddings import vector_of
@@ -14,7 +14,7 @@ from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
-from api.v1.examples import example
+from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName, JsonThreshold, SubjectVerifyOptions, pick_of
 from api.v1.photos import ContractEmbedding, PhotoFile
 from api.v1.schemas import FacesFound, Models, PhotoAnswer, ThresholdAnswer, Timings
@@ -28,7 +28,7 @@ router = APIRouter(
 )
 
 
-class SubjectMatch(BaseModel):
+class SubjectMatch(Answer):
     """Whether a face matches a subject, and the subject's most similar face."""
 
     model_config = example(
@@ -36,7 +36,6 @@ class SubjectMatch(BaseModel):
         match=True,
         similarity=0.83,
         face_id="9e6380afc176e721c45c5467ddfd96ca",
-        threshold=ThresholdAnswer,
     )
 
     subject: str
@@ -60,9 +59,7 @@ class SubjectMatch(BaseModel):
 class SubjectVerifyAnswer(SubjectMatch):
     """Result for a photo, with the compared face."""
 
-    model_config = example(
-        SubjectMatch, photo=PhotoAnswer, faces_found=1, face=CroppedFace, models=Models, timings_ms=Timings
-    )
+    model_config = example(faces_found=1)
 
     photo: PhotoAnswer
     faces_found: FacesFound
@@ -71,10 +68,10 @@ class SubjectVerifyAnswer(SubjectMatch):
     timings_ms: Timings
 
 
-class EmbeddingVerifyRequest(BaseModel):
+class EmbeddingVerifyRequest(JsonBody):
     """An embedding, and the subject to compare it with."""
 
-    model_config = ConfigDict(extra="forbid") | example(subject="jane.doe", embedding=ContractEmbedding, threshold=0.4)
+    model_config = example(subject="jane.doe", threshold=0.4)
 
     subject: str
     embedding: ContractEmbedding
@@ -106,11 +103,8 @@ async def post_verify_subject(
     face = (await chosen.cropped(examined, options.crops))[found.row]
     return SubjectVerifyAnswer(
         **dict(SubjectMatch.of(found.hit, threshold, refused=chosen.refuses(face))),
-        photo=examined.photo,
-        faces_found=examined.photo.found,
         face=face,
-        models=chosen.models(embedder),
-        timings_ms=Timings.of([examined.photo], found.seconds, started),
+        **chosen.photo_fields(examined, found.seconds, started, embedder),
     )
 
 

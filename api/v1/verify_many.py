@@ -3,22 +3,20 @@
 import time
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, File, Query, UploadFile
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.errors import ERRORS
 from api.images import from_upload
 from api.parameters import StrictRoute
 from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
-from api.v1.crops import Crop, CroppedFace, encoded
-from api.v1.examples import example
+from api.v1.crops import CroppedFace
+from api.v1.examples import Answer, example
 from api.v1.options import VerifyManyOptions, pick_of
 from api.v1.photos import PhotoFile, comparison_of
 from api.v1.schemas import FacesFound, Models, ReasonAnswer, ThresholdAnswer, Timings
 from graphs.thresholds import ComparisonMetric, threshold_of
-from graphs.verify import ComparedFace
 from graphs.verify_many import PhotoComparison, verify_many
 from project.request_error import RequestError
 from telemetry.request_record import count_match
@@ -28,12 +26,10 @@ router = APIRouter(prefix="/v1/verify", tags=["photos"], responses=ERRORS, route
 MAX_COMPARED = 100
 
 
-class ComparedPhoto(BaseModel):
+class ComparedPhoto(Answer):
     """Result for one photo. If it cannot be compared, `error` says why, and the other results are null."""
 
-    model_config = example(
-        photo=0, match=True, value=0.71, cosine_similarity=0.71, faces_found=1, face=CroppedFace, error=None
-    )
+    model_config = example(photo=0, match=True, value=0.71, cosine_similarity=0.71, faces_found=1, error=None)
 
     photo: int = Field(description="Index of the photo in the request, from 0.")
     match: bool
@@ -44,17 +40,10 @@ class ComparedPhoto(BaseModel):
     error: ReasonAnswer | None
 
 
-class VerifyManyAnswer(BaseModel):
+class VerifyManyAnswer(Answer):
     """Results in request order, one per photo, and the compared face of the reference."""
 
-    model_config = example(
-        metric="cosine",
-        threshold=ThresholdAnswer,
-        reference=CroppedFace,
-        photos=[ComparedPhoto],
-        models=Models,
-        timings_ms=Timings,
-    )
+    model_config = example(metric="cosine")
 
     metric: ComparisonMetric
     threshold: ThresholdAnswer
@@ -89,21 +78,17 @@ async def post_verify_many(
     threshold = threshold_of(service.settings, embedder, request=options.threshold, metric=options.metric)
     compared = [each for each in found.photos if isinstance(each, PhotoComparison)]
     shown = [found.reference, *(each.face for each in compared)]
-    crops = await encoded(np.concatenate([face.crop for face in shown]), options.crops, len(shown))
-
-    def face_answer(face: ComparedFace, crop: Crop | None) -> CroppedFace:
-        return CroppedFace(**dict(chosen.face(face.photo, face.index, face.readings, 0)), crop=crop)
-
-    first, cropped = face_answer(found.reference, crops[0]), iter(crops[1:])
+    reference_face, *faces = await chosen.compared(shown, options.crops)
+    remaining = iter(faces)
 
     def answer(number: int, each: PhotoComparison | RequestError) -> ComparedPhoto:
         if isinstance(each, RequestError):
             return ComparedPhoto(
                 photo=number, match=False, value=None, cosine_similarity=None, faces_found=0, face=None, error=each
             )
-        face = face_answer(each.face, next(cropped))
+        face = next(remaining)
         comparison = comparison_of(each.distances, options.metric, threshold)
-        match = comparison.match and not chosen.refuses(first, face)
+        match = comparison.match and not chosen.refuses(reference_face, face)
         count_match(match)
         return ComparedPhoto(
             photo=number,
@@ -118,7 +103,7 @@ async def post_verify_many(
     return VerifyManyAnswer(
         metric=options.metric,
         threshold=threshold,
-        reference=first,
+        reference=reference_face,
         photos=[answer(number, each) for number, each in enumerate(found.photos)],
         models=chosen.models(embedder),
         timings_ms=Timings.of([face.photo for face in shown], found.seconds, started),

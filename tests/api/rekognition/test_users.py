@@ -38,6 +38,12 @@ def matches(aws: AwsClient, operation: str, **members: Any) -> list[str]:
     return [match["User"]["UserId"] for match in aws.call(operation, **STAFF, **members)["UserMatches"]]
 
 
+def audited(aws: AwsClient) -> tuple[list[str], list[str]]:
+    """The users and faces of the last line of the audit log."""
+    entry = aws.keyed.entries()[-1]
+    return entry["subjects"], entry["faces"]
+
+
 def test_users_are_created_once_and_listed_in_pages(staff: AwsClient) -> None:
     staff.call("CreateUser", **STAFF, UserId="carl")
     again = staff.refusal("CreateUser", **STAFF, UserId="carl")
@@ -46,9 +52,11 @@ def test_users_are_created_once_and_listed_in_pages(staff: AwsClient) -> None:
         assert staff.refusal("CreateUser", **STAFF, UserId=name)[0] == "InvalidParameterException"
     index(staff, "anna dora")
     associate(staff, "ada", index(staff, "bob")[0])
+    # An id like those of the faces without a user, which are not listed.
+    staff.v1("POST", "/collections/staff/subjects/rename", json={"subject": "ada", "new": "face:ada"})
     read = pages(staff, "ListUsers", "Users", **STAFF, MaxResults=2)
-    assert [[user["UserId"] for user in page] for page in read] == [["ada", "bob"], ["carl"]]
-    assert users(staff) == {"ada": "ACTIVE", "bob": "CREATED", "carl": "CREATED"}
+    assert [[user["UserId"] for user in page] for page in read] == [["bob", "carl"], ["face:ada"]]
+    assert users(staff) == {"bob": "CREATED", "carl": "CREATED", "face:ada": "ACTIVE"}
     assert staff.call("DescribeCollection", **STAFF)["UserCount"] == 3
 
 
@@ -63,11 +71,11 @@ def test_a_repeated_request_gets_the_same_answer_and_changes_nothing(staff: AwsC
     answers = []
     for operation, members in changes:
         members |= {**STAFF, "UserId": "carl", "ClientRequestToken": "token"}
-        answers.append(staff.call(operation, **members))
-    assert [each["FaceId"] for each in answers[1]["AssociatedFaces"] + answers[2]["DisassociatedFaces"]] == [anna, anna]
+        answers.append((staff.call(operation, **members), audited(staff)))
+    assert answers[1][0]["AssociatedFaces"] == answers[2][0]["DisassociatedFaces"] == [{"FaceId": anna}]
+    assert answers[2][1] == (["carl"], [anna.replace("-", "")])
     for (operation, members), answer in zip(changes, answers, strict=True):
-        assert staff.call(operation, **members) == answer
-        assert staff.keyed.entries()[-1]["subjects"] == ["carl"]
+        assert (staff.call(operation, **members), audited(staff)) == answer
         other = {"FaceIds": [bob]} if "FaceIds" in members else {"UserId": "dora"}
         refused = staff.refusal(operation, **members | other)
         assert refused[0] == "IdempotentParameterMismatchException"
@@ -80,14 +88,6 @@ def test_a_token_belongs_to_its_key(make_client: Callable[..., AwsClient]) -> No
     for client, user in ((one, "ada"), (two, "bob")):
         client.call("CreateUser", **STAFF, UserId=user, ClientRequestToken="token")
     assert list(users(one)) == ["ada", "bob"]
-
-
-def test_a_repeated_association_is_audited_like_the_first(staff: AwsClient) -> None:
-    [anna] = index(staff, "anna")
-    for operation in ("AssociateFaces", "AssociateFaces", "DisassociateFaces", "DisassociateFaces"):
-        staff.call(operation, **STAFF, UserId="ada", FaceIds=[anna], ClientRequestToken="token")
-    audited = [(entry["subjects"], entry["faces"]) for entry in staff.keyed.entries()[-4:]]
-    assert audited == [(["ada"], [anna.replace("-", "")])] * 4
 
 
 def test_a_change_succeeds_although_its_answer_cannot_be_kept(
@@ -109,16 +109,6 @@ def test_while_the_gallery_is_unavailable_no_earlier_answer_is_looked_up(
     monkeypatch.setattr(gallery, "earlier_answer", earlier_answer)
     refused = staff.refusal("CreateUser", **STAFF, UserId="carl", ClientRequestToken="token")
     assert (refused[0], earlier_answer.await_count) == ("ServiceUnavailable", 0)
-
-
-def test_users_on_both_sides_of_faces_without_a_user_are_listed(staff: AwsClient) -> None:
-    index(staff, "anna bob carl dora")
-    for subject in ("a", "face:", "face:anna", "face:z", "z"):
-        form: dict[str, Any] = {"data": {"subject": subject}, "files": {"photo": b"anna"}}
-        assert staff.v1("POST", "/collections/staff/faces", **form).status_code == 201
-    read = [user["UserId"] for page in pages(staff, "ListUsers", "Users", **STAFF, MaxResults=1) for user in page]
-    assert read == ["a", "ada", "bob", "face:", "face:anna", "face:z", "z"]
-    assert staff.call("DescribeCollection", **STAFF)["UserCount"] == len(read)
 
 
 def test_associated_faces_belong_to_the_user_in_every_api(staff: AwsClient) -> None:
@@ -239,11 +229,9 @@ def test_all_users_that_match_are_found(staff: AwsClient, monkeypatch: pytest.Mo
         associate(staff, f"user-{number}", face)
     assert len(matches(staff, "SearchUsers", UserId="user-0")) == 5
     assert len(matches(staff, "SearchUsers", UserId="user-0", MaxUsers=3)) == 3
-
-
-def test_users_are_found_behind_many_faces_without_a_user(staff: AwsClient) -> None:
-    [anna] = index(staff, "anna")
-    associate(staff, "ada", anna)
+    # Faces without a user come before the user.
     for number in range(9):
-        index(staff, f"anna-{number}")
-    assert matches(staff, "SearchUsersByImage", Image=image("anna"), MaxUsers=1) == ["ada"]
+        index(staff, f"dora-{number}")
+    [dora] = index(staff, "dora")
+    associate(staff, "ada", dora)
+    assert matches(staff, "SearchUsersByImage", Image=image("dora"), MaxUsers=1) == ["ada"]

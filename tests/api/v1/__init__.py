@@ -62,10 +62,13 @@ class Api:
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
         return self.client.post(path, files=files, params=options)
 
-    def enrol(self, subject: str | list[str], *photos: str, headers: Any = None, **options: Any) -> httpx.Response:
+    def enrol(
+        self, subject: str | list[str], *photos: str, headers: Any = None, metadata: str | None = None, **options: Any
+    ) -> httpx.Response:
         """Enrol photos in the collection called staff."""
         files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
-        sent: dict[str, Any] = {"data": {"subject": subject}, "files": files, "params": options, "headers": headers}
+        data = {"subject": subject, **({} if metadata is None else {"metadata": metadata})}
+        sent: dict[str, Any] = {"data": data, "files": files, "params": options, "headers": headers}
         return self.client.post(f"{STAFF}/faces", **sent)
 
     def subjects(self) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.v1 import STAFF, Api, message, refusal, staff
+from tests.api.v1 import STAFF, Api, refusal, staff
 from tests.gallery.sample_gallery import HOSTILE
 
 SUBJECTS = [
@@ -114,20 +114,12 @@ def test_merged_subjects_are_one(api: Api) -> None:
         api.enrol(subject, photo)
     assert refusal(api.post(RENAME, {"subject": "anne", "new": "anna"})) == (409, "SUBJECT_EXISTS")
     assert refusal(api.post(MERGE, {"subjects": ["nobody"], "into": "anna"})) == (404, "SUBJECT_NOT_FOUND")
-    assert refusal(api.post(MERGE, {"subjects": ["anna"], "into": "anna"})) == (422, "INVALID_SUBJECT")
     response = api.post(MERGE, {"subjects": ["anne", "ann"], "into": "anna"})
     assert (response.status_code, response.json()) == (200, {"moved_faces": 2})
     assert api.found("anna") == [["anna"]]
-    assert "merge" in message(api.post(RENAME, {"subject": "anna", "new": "anna"}))
 
 
 ANNA = f"{STAFF}/subjects/anna"
-
-
-def enrol(api: Api, subject: list[str], *photos: str, metadata: str | None = None, **headers: str) -> Any:
-    files = [("photo", (f"{words}.jpg", words.encode())) for words in photos]
-    data = {"subject": subject, **({} if metadata is None else {"metadata": metadata})}
-    return api.client.post(f"{STAFF}/faces", data=data, files=files, headers=headers)
 
 
 def listed(api: Api) -> list[Any]:
@@ -149,11 +141,11 @@ def test_it_is_returned_with_the_subject_in_listings_on_request_and_with_candida
 
 
 def test_an_enrolment_sets_the_metadata_of_subjects_that_are_not_refused(api: Api) -> None:
-    assert enrol(api, ["anna", "bob"], "anna", "nobody", metadata='{"n": 1}').json()["refused"] == 1
+    assert api.enrol(["anna", "bob"], "anna", "nobody", metadata='{"n": 1}').json()["refused"] == 1
     assert listed(api) == [{"n": 1}]
-    key = {"Idempotency-Key": "k"}
-    assert enrol(api, ["bob"], "bob", metadata='{"n": 2}', **key).status_code == 201
-    assert refusal(enrol(api, ["bob"], "bob", metadata='{"n": 3}', **key)) == (409, "IDEMPOTENCY_KEY_REUSED")
+    key: dict[str, Any] = {"headers": {"Idempotency-Key": "k"}}
+    assert api.enrol("bob", "bob", metadata='{"n": 2}', **key).status_code == 201
+    assert refusal(api.enrol("bob", "bob", metadata='{"n": 3}', **key)) == (409, "IDEMPOTENCY_KEY_REUSED")
     assert listed(api) == [{"n": 1}, {"n": 2}]
 
 
@@ -166,7 +158,7 @@ def test_embeddings_are_enrolled_with_metadata_by_subject(api: Api) -> None:
 
 
 def test_invalid_metadata_is_refused_before_a_photo_is_read(api: Api) -> None:
-    assert refusal(enrol(api, ["anna"], "anna", metadata="[]")) == (422, "INVALID_METADATA")
+    assert refusal(api.enrol("anna", "anna", metadata="[]")) == (422, "INVALID_METADATA")
     assert api.people.detected == []
     api.enrol("anna", "anna")
     assert refusal(api.client.patch(ANNA, json={"metadata": {"a": "x" * 5000}})) == (422, "INVALID_METADATA")

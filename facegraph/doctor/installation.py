@@ -50,7 +50,8 @@ def _missing() -> Iterator[str]:
 
 def _other_versions(lock: Path) -> Iterator[str]:
     """Describe each installed package whose version is not that of the lock file."""
-    for line in lock.read_text("utf-8").splitlines():
+    # Images are built from the lock file, but do not contain it.
+    for line in lock.read_text("utf-8").splitlines() if lock.is_file() else ():
         try:
             locked = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:

@@ -19,6 +19,7 @@ def test_another_python_is_a_problem() -> None:
 
 def test_packages_are_compared_with_the_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock, others = tmp_path / "lock", ("numpy", "rich", "typer")
+    assert installation.packages(lock).level == "ok"
     lock.write_text(f"# a comment\nhttpx=={version('httpx')}\n    # via x\nof-an-extra==1.0\n")
     assert installation.packages(lock).level == "ok"
     lock.write_text("".join(f"{name}==0.0.1\n" for name in ("httpx", *others)))

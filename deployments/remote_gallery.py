@@ -1,12 +1,12 @@
 """The ingress's client of the gallery's deployments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ray.serve.handle import DeploymentHandle
 
 from deployments.stage import Caller
-from gallery.operations import Answer, GalleryClient, Operation, Parameters
+from gallery.operations import Gallery
 from gallery.records import Enrolled, IndexHealth, Metadata, NewFace, ReaderReport
 from telemetry.request_record import count_outcome
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class RemoteGallery(GalleryClient):
-    """A `gallery.operations.Gallery` whose operations run in the deployments of the writer and the reader.
+class RemoteGallery(Gallery):
+    """A gallery whose operations run in the deployments of the writer and the reader.
 
     Args:
         writer, reader: handles of the two.
@@ -46,19 +46,11 @@ class RemoteGallery(GalleryClient):
     def _report(self) -> ReaderReport:
         return self.reader.readiness.answer or ReaderReport()
 
-    async def perform(
-        self,
-        operation: Operation[Parameters, Answer],
-        changes: bool,
-        /,
-        *args: Parameters.args,
-        **options: Parameters.kwargs,
-    ) -> Answer:
+    async def perform(self, operation: Callable[..., Any], changes: bool, /, *args: Any, **options: Any) -> Any:
         """Have the writer perform `operation` if it `changes` the gallery, or else a replica of the reader."""
         name = operation.__name__
         caller, call = (self.writer, self._change) if changes else (self.reader, self._ask)
-        answer: Answer = await caller.call(lambda: call(name, *args, **options), label=name)
-        return answer
+        return await caller.call(lambda: call(name, *args, **options), label=name)
 
     async def enrol(
         self,

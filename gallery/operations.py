@@ -1,8 +1,13 @@
-"""The operations of a gallery, as typed protocols, and a client that forwards each to wherever it runs."""
+"""The operations of a gallery, each forwarded to wherever it runs."""
+
+# Operations have no bodies, because they are forwarded.
+# mypy: disable-error-code="empty-body"
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +34,29 @@ if TYPE_CHECKING:
 
 ANY = "(?s:.*)"
 """A regular expression that every subject's id matches."""
-Parameters = ParamSpec("Parameters")
-Answer = TypeVar("Answer")
+Operations = TypeVar("Operations")
 
 
-class GalleryReads(Protocol):
+def _forwarding(changes: bool) -> Callable[[type[Operations]], type[Operations]]:
+    """Forward each operation of a class to `Gallery.perform`."""
+
+    def forwarded(operation: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(operation)
+        async def forward(gallery: "Gallery", *args: Any, **options: Any) -> Any:
+            return await gallery.perform(operation, changes, *args, **options)
+
+        return forward
+
+    def decorate(operations: type[Operations]) -> type[Operations]:
+        for operation in filter(iscoroutinefunction, list(vars(operations).values())):
+            setattr(operations, operation.__name__, forwarded(operation))
+        return operations
+
+    return decorate
+
+
+@_forwarding(changes=False)
+class GalleryReads:
     """Searching and listing; `gallery.reading.reader.Reader` documents and implements each operation."""
 
     async def collections(self) -> list[Collection]: ...
@@ -71,7 +94,8 @@ class GalleryReads(Protocol):
     ) -> tuple[Collection, dict[str, NDArray[np.float32]]]: ...
 
 
-class GalleryChanges(Protocol):
+@_forwarding(changes=True)
+class GalleryChanges:
     """Changing the gallery; `gallery.writing.writer.Writer` documents and implements each operation."""
 
     async def create(
@@ -113,83 +137,21 @@ class GalleryChanges(Protocol):
     async def clean(self) -> dict[str, int]: ...
 
 
-class Gallery(GalleryReads, GalleryChanges, Protocol):
+class Gallery(GalleryReads, GalleryChanges, ABC):
     """Everything that routes and flows need from a gallery."""
 
-    def ready(self) -> bool:
-        """Whether the gallery was open and responding at the last check."""
-        ...
-
-    def unreadable(self) -> Sequence[str]:
-        """Names of the collections that could not be read at the last check."""
-        ...
-
-    def indexes(self) -> Sequence[IndexHealth]:
-        """The state of the indexes by model, at the last check."""
-        ...
-
-
-Operation = Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Answer]]
-"""An operation of `GalleryReads` or `GalleryChanges`, unbound: ``GalleryReads.find``."""
-
-
-def _forwarded(operation: Operation[Parameters, Answer], changes: bool = False) -> Operation[Parameters, Answer]:
-    async def forward(client: "GalleryClient", /, *args: Parameters.args, **options: Parameters.kwargs) -> Answer:
-        return await client.perform(operation, changes, *args, **options)
-
-    return forward
-
-
-class GalleryClient(ABC):
-    """Has every operation with its exact signature, and forwards it to `perform`.
-
-    With `ready`, `unreadable` and `indexes`, a subclass is a `Gallery`.
-    """
-
-    collections = _forwarded(GalleryReads.collections)
-    collection = _forwarded(GalleryReads.collection)
-    statistics = _forwarded(GalleryReads.statistics)
-    count = _forwarded(GalleryReads.count)
-    subjects = _forwarded(GalleryReads.subjects)
-    subject_ids = _forwarded(GalleryReads.subject_ids)
-    totals = _forwarded(GalleryReads.totals)
-    faces = _forwarded(GalleryReads.faces)
-    enrolment_statuses = _forwarded(GalleryReads.enrolment_statuses)
-    closest_faces = _forwarded(GalleryReads.closest_faces)
-    metadata = _forwarded(GalleryReads.metadata)
-    find = _forwarded(GalleryReads.find)
-    find_like = _forwarded(GalleryReads.find_like)
-    find_faces = _forwarded(GalleryReads.find_faces)
-    faces_with_ids = _forwarded(GalleryReads.faces_with_ids)
-    faces_after = _forwarded(GalleryReads.faces_after)
-    faces_if_any = _forwarded(GalleryReads.faces_if_any)
-    subject_and_faces = _forwarded(GalleryReads.subject_and_faces)
-    embeddings = _forwarded(GalleryReads.embeddings)
-
-    create = _forwarded(GalleryChanges.create, changes=True)
-    set_threshold = _forwarded(GalleryChanges.set_threshold, changes=True)
-    drop = _forwarded(GalleryChanges.drop, changes=True)
-    enrol = _forwarded(GalleryChanges.enrol, changes=True)
-    insert = _forwarded(GalleryChanges.insert, changes=True)
-    set_metadata = _forwarded(GalleryChanges.set_metadata, changes=True)
-    rename_subject = _forwarded(GalleryChanges.rename_subject, changes=True)
-    merge_subjects = _forwarded(GalleryChanges.merge_subjects, changes=True)
-    reassign_faces = _forwarded(GalleryChanges.reassign_faces, changes=True)
-    create_subject = _forwarded(GalleryChanges.create_subject, changes=True)
-    earlier_answer = _forwarded(GalleryChanges.earlier_answer, changes=True)
-    keep_answer = _forwarded(GalleryChanges.keep_answer, changes=True)
-    delete_subjects = _forwarded(GalleryChanges.delete_subjects, changes=True)
-    delete_face = _forwarded(GalleryChanges.delete_face, changes=True)
-    delete_faces = _forwarded(GalleryChanges.delete_faces, changes=True)
-    clean = _forwarded(GalleryChanges.clean, changes=True)
+    @abstractmethod
+    async def perform(self, operation: Callable[..., Any], changes: bool, /, *args: Any, **options: Any) -> Any:
+        """Have the writer perform `operation` if it `changes` the gallery, or else a reader."""
 
     @abstractmethod
-    async def perform(
-        self,
-        operation: Operation[Parameters, Answer],
-        changes: bool,
-        /,
-        *args: Parameters.args,
-        **options: Parameters.kwargs,
-    ) -> Answer:
-        """Have the writer perform `operation` if it `changes` the gallery, or else a reader."""
+    def ready(self) -> bool:
+        """Whether the gallery was open and responding at the last check."""
+
+    @abstractmethod
+    def unreadable(self) -> Sequence[str]:
+        """Names of the collections that could not be read at the last check."""
+
+    @abstractmethod
+    def indexes(self) -> Sequence[IndexHealth]:
+        """The state of the indexes by model, at the last check."""

@@ -2,16 +2,17 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from gallery.location import Location
-from gallery.operations import Answer, GalleryClient, Operation, Parameters
+from gallery.operations import Gallery
 from gallery.reading.reader import Reader
 from gallery.records import IndexHealth
 from gallery.writing.writer import Writer
 
 
-class LocalGallery(GalleryClient):
+class LocalGallery(Gallery):
     """A real gallery without Ray, in a temporary folder."""
 
     def __init__(self, ready: bool = True, unreadable: Sequence[str] = ()) -> None:
@@ -32,17 +33,9 @@ class LocalGallery(GalleryClient):
     def indexes(self) -> list[IndexHealth]:
         return [IndexHealth("mobilefacenet", 1, 5_000_000, 2_000, 0.99)]
 
-    async def perform(
-        self,
-        operation: Operation[Parameters, Answer],
-        changes: bool,
-        /,
-        *args: Parameters.args,
-        **options: Parameters.kwargs,
-    ) -> Answer:
+    async def perform(self, operation: Callable[..., Any], changes: bool, /, *args: Any, **options: Any) -> Any:
         writer = await self.opened()
-        answer: Answer = await getattr(writer if changes else self._reader, operation.__name__)(*args, **options)
-        return answer
+        return await getattr(writer if changes else self._reader, operation.__name__)(*args, **options)
 
     async def opened(self) -> Writer:
         """The writer; it is opened at the first operation."""

@@ -1,9 +1,12 @@
 """The size of a gallery, by model."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gallery.operations import GalleryReads
 from project.request_error import RequestError
+
+if TYPE_CHECKING:
+    from gallery.reading.reader import Reader
 
 
 @dataclass(slots=True)
@@ -22,7 +25,7 @@ class SizeCounter:
         reader: counts the faces and subjects of a collection.
     """
 
-    def __init__(self, reader: GalleryReads) -> None:
+    def __init__(self, reader: "Reader") -> None:
         self._reader = reader
         self._models: set[str] = set()
 

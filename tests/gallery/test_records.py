@@ -1,10 +1,11 @@
 """Ids, texts and embeddings that clients send, and the client that forwards operations."""
 
+import inspect
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.errors import contract_mismatch
-from gallery.operations import GalleryChanges, GalleryClient, GalleryReads
+from gallery.operations import Gallery, GalleryChanges, GalleryReads
+from gallery.reading.reader import Reader
 from gallery.records import Collection, digest, subject_key
 from gallery.subject_ids import look_alikes, look_of, refuse_blank
 from gallery.unit_vectors import clipped, normalised
+from gallery.writing.writer import Writer
 from project.request_error import RequestError
 from tests.gallery.sample_gallery import KIND, face, vectors
 
@@ -49,17 +52,23 @@ def test_a_contract_mismatch_names_the_command_to_run() -> None:
     assert "facegraph gallery re-embed PHOTOS --from staff --to NEW" in refused.message
 
 
-class Client(GalleryClient):
+class Client(Gallery):
     perform = AsyncMock()
+    ready = unreadable = indexes = Mock()
 
 
-@pytest.mark.parametrize(("protocol", "changes"), [(GalleryReads, False), (GalleryChanges, True)])
-async def test_each_operation_is_forwarded_with_its_arguments(protocol: Any, changes: bool) -> None:
-    operations = [name for name in vars(protocol) if not name.startswith("_")]
-    assert operations
-    for operation in operations:
-        assert await getattr(Client(), operation)("staff", more=1) == Client.perform.return_value
-        Client.perform.assert_awaited_with(getattr(protocol, operation), changes, "staff", more=1)
+@pytest.mark.parametrize(("operations", "side"), [(GalleryReads, Reader), (GalleryChanges, Writer)])
+async def test_each_operation_is_forwarded_to_one_with_the_same_parameters(operations: type, side: type) -> None:
+    def parameters(operation: Any) -> list[tuple[str, Any, Any]]:
+        return [(each.name, each.kind, each.default) for each in inspect.signature(operation).parameters.values()]
+
+    names = [name for name in vars(operations) if not name.startswith("_")]
+    assert names
+    for name in names:
+        operation = getattr(operations, name).__wrapped__
+        assert await getattr(Client(), name)("staff", more=1) == Client.perform.return_value
+        Client.perform.assert_awaited_with(operation, side is Writer, "staff", more=1)
+        assert parameters(getattr(side, name)) == parameters(operation)
 
 
 NAN, INF = float("nan"), float("inf")

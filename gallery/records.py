@@ -1,6 +1,7 @@
 """Records of the gallery, and keys that stand for clients' texts."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +69,19 @@ class FacePlace:
     photo: str
     box: tuple[float, float, float, float]
     score: float
+
+    @property
+    def text(self) -> str:
+        """The place as it is stored, with numbers rounded to six decimals."""
+        return json.dumps([self.photo, *(round(number, 6) for number in (*self.box, self.score))])
+
+    @classmethod
+    def of(cls, text: str | None) -> "FacePlace | None":
+        """Return the place with this `text`; None if there is none."""
+        if text is None:
+            return None
+        photo, left, top, width, height, score = json.loads(text)
+        return cls(photo, (left, top, width, height), score)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

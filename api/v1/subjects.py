@@ -180,7 +180,6 @@ async def delete_face(
 ) -> DeletedAnswer:
     """Delete one face of a subject."""
     audit.add(faces=[face_id])
-    deleted = await service.stages.gallery.delete_face(collection, face_id)
-    if not deleted:
+    if not await service.stages.gallery.delete_faces(collection, [face_id]):
         raise face_not_found()
-    return DeletedAnswer(deleted_faces=deleted)
+    return DeletedAnswer(deleted_faces=1)

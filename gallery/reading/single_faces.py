@@ -8,8 +8,7 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from gallery.records import FaceHit, Hit, StoredFace, subject_key
-from gallery.storage.face_places import place_of
+from gallery.records import FaceHit, FacePlace, Hit, StoredFace, subject_key
 from gallery.storage.tables import one_of, vectors_of
 from gallery.unit_vectors import clipped
 
@@ -105,5 +104,6 @@ async def _known(table: AsyncTable, columns: list[str]) -> list[str]:
 def _stored(found: pa.Table) -> list[StoredFace]:
     rows = found.select([name for name in found.column_names if name != "vector"]).to_pylist()
     return [
-        StoredFace(row["id"], row["subject"], row["label"], row["created"], place_of(row.get("place"))) for row in rows
+        StoredFace(row["id"], row["subject"], row["label"], row["created"], FacePlace.of(row.get("place")))
+        for row in rows
     ]

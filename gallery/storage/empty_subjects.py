@@ -8,6 +8,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.records import subject_key
+from gallery.storage.side_tables import beside, drop_beside
 from gallery.storage.tables import PRIMARY_KEY, one_of, open_if_created
 
 EMPTY_SCHEMA = pa.schema(
@@ -20,14 +21,9 @@ EMPTY_SCHEMA = pa.schema(
 )
 
 
-def empty_table_of(table: str) -> str:
-    """Return the name of the table beside a table of faces."""
-    return f"empty-{table.removeprefix('faces-')}"
-
-
 async def open_empty(connection: AsyncConnection, table: str) -> AsyncTable | None:
     """Open the table beside the table of faces `table`; None if there is none."""
-    return await open_if_created(connection, empty_table_of(table))
+    return await open_if_created(connection, beside(table, "empty"))
 
 
 async def empty_subjects(connection: AsyncConnection, table: str) -> dict[str, str]:
@@ -49,7 +45,7 @@ async def list_empty(
         may_be_listed: whether the subject may be listed already; its digest is then replaced. This takes five times as
             long.
     """
-    empty = await connection.create_table(empty_table_of(table), schema=EMPTY_SCHEMA, exist_ok=True)
+    empty = await connection.create_table(beside(table, "empty"), schema=EMPTY_SCHEMA, exist_ok=True)
     row = pa.table([[subject_key(subject)], [subject], [request]], schema=EMPTY_SCHEMA)
     if may_be_listed:
         await empty.merge_insert("subject_key").when_matched_update_all().when_not_matched_insert_all().execute(row)
@@ -60,18 +56,13 @@ async def list_empty(
 async def unlist_empty(connection: AsyncConnection, table: str, keys: list[str]) -> None:
     """Remove the subjects with these keys from the list."""
     empty = await open_empty(connection, table)
-    if empty is not None and keys and await empty.count_rows(one_of("subject_key", keys)):
-        await empty.delete(one_of("subject_key", keys))
+    if empty is not None and await empty.count_rows(where := one_of("subject_key", keys)):
+        await empty.delete(where)
 
 
 async def copy_empty(theirs: AsyncConnection, table: str, ours: AsyncConnection) -> None:
     """Copy the table beside a table of faces to another gallery, if there is one."""
-    await drop_empty(ours, table)
+    await drop_beside(ours, table, "empty")
     empty = await open_empty(theirs, table)
     if empty is not None:
-        await ours.create_table(empty_table_of(table), await empty.query().to_arrow(), schema=EMPTY_SCHEMA)
-
-
-async def drop_empty(connection: AsyncConnection, table: str) -> None:
-    """Delete the table beside a table of faces, if there is one."""
-    await connection.drop_table(empty_table_of(table), ignore_missing=True)
+        await ours.create_table(beside(table, "empty"), await empty.query().to_arrow(), schema=EMPTY_SCHEMA)

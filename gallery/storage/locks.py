@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -40,10 +40,8 @@ class CollectionLocks:
         Args:
             removes: whether the change may remove or replace rows.
         """
-        async with AsyncExitStack() as held:
-            if removes:
-                await held.enter_async_context(self.rewrite)
-            await held.enter_async_context(self.change)
+        rewrite: asyncio.Lock | nullcontext[None] = self.rewrite if removes else nullcontext()
+        async with rewrite, self.change:
             yield
 
     @asynccontextmanager

@@ -14,7 +14,7 @@ from lancedb import AsyncTable
 from gallery.errors import subject_not_found
 from gallery.metadata_format import decoded, encoded, parsed
 from gallery.records import Hit, subject_key
-from gallery.storage.tables import one_of, rows
+from gallery.storage.tables import one_of, rows, with_column
 
 COLUMN = pa.field("metadata", pa.string())
 
@@ -26,8 +26,6 @@ async def has_metadata(table: AsyncTable) -> bool:
 
 async def texts_of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str, str | None]:
     """Return the metadata of the subjects with these keys that have a face, by key."""
-    if not keys:
-        return {}
     columns = ["subject_key", *([COLUMN.name] if await has_metadata(table) else [])]
     found: Any = await rows(table, one_of("subject_key", keys), columns)
     return {row["subject_key"]: row.get(COLUMN.name) for row in found}
@@ -82,20 +80,13 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
     return written
 
 
-async def imported(table: AsyncTable, faces: pa.Table, given: Mapping[str, str]) -> pa.Table:
-    """Add metadata to the rows of an import: `given`, by the subjects' keys, unless a subject has a face already."""
+async def with_metadata(table: AsyncTable, faces: pa.Table, given: Mapping[str, str] | None = None) -> pa.Table:
+    """Give rows the metadata of their subjects, or what is `given`, by their keys, to those that have no face yet."""
     if not given and not await has_metadata(table):
         return faces
     current = await texts_of_subjects(table, sorted(set(faces["subject_key"].to_pylist())))
     await _add_column(table)
-    return _with_texts(faces, {**given, **current})
-
-
-async def reassigned(table: AsyncTable, faces: pa.Table) -> pa.Table:
-    """Give the rows of faces that get other subjects the metadata of these."""
-    if not await has_metadata(table):
-        return faces
-    return _with_texts(faces, await texts_of_subjects(table, sorted(set(faces["subject_key"].to_pylist()))))
+    return _with_texts(faces, {**(given or {}), **current})
 
 
 def in_file(faces: pa.RecordBatch) -> dict[str, str]:
@@ -118,6 +109,4 @@ async def _add_column(table: AsyncTable) -> None:
 
 def _with_texts(faces: pa.Table, texts: Mapping[str, str | None]) -> pa.Table:
     """Set the column of `faces` to `texts`, which are by the subjects' keys."""
-    column = pa.array([texts.get(key) for key in faces["subject_key"].to_pylist()], COLUMN.type)
-    place = faces.schema.get_field_index(COLUMN.name)
-    return faces.append_column(COLUMN, column) if place < 0 else faces.set_column(place, COLUMN, column)
+    return with_column(faces, COLUMN, [texts.get(key) for key in faces["subject_key"].to_pylist()])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gallery.location import Location
-from gallery.storage.tables import answers_table_of
+from gallery.storage.side_tables import drop_beside
 
 logger = logging.getLogger("ray.serve")
 
@@ -46,7 +46,7 @@ async def _recover_table(location: Location, path: Path) -> None:
             return
         logger.error("gallery: set aside the damaged newest manifest of table %s: %s", path.stem, problem)
         if path.stem.startswith(("faces-", "empty-")):
-            await (await location.connect()).drop_table(answers_table_of(path.stem), ignore_missing=True)
+            await drop_beside(await location.connect(), path.stem, "answers")
         set_aside.append(manifest.rename(manifest.with_suffix(".damaged")))
     _put_back(set_aside)
     logger.error("gallery: table %s has no intact version", path.stem)

@@ -6,7 +6,6 @@ backups have none, a power loss can damage it, and a clean-up erases it. A reade
 compares its number of faces with the table's, and reads the whole table if they differ.
 """
 
-import contextlib
 import logging
 
 import pyarrow as pa
@@ -14,7 +13,8 @@ import pyarrow.compute as pc
 from lancedb import AsyncConnection, AsyncTable
 
 from gallery.errors import is_full
-from gallery.storage.tables import KEPT, UNREADABLE, known_ids
+from gallery.storage.side_tables import beside, drop_beside
+from gallery.storage.tables import UNREADABLE, known_ids
 
 logger = logging.getLogger("ray.serve")
 
@@ -37,17 +37,15 @@ class RemovalFeed:
         connection: opens the log.
         table: name of the table of faces.
         since: newest commit whose rows the reader has; -1 for none.
+
+    Attributes:
+        newest: the newest commit seen.
     """
 
     def __init__(self, connection: AsyncConnection, table: str, since: int = -1) -> None:
         self._connection = connection
-        self._log = _log_of(table)
-        self._settled = self._newest = since
-
-    @property
-    def newest(self) -> int:
-        """The newest commit seen."""
-        return self._newest
+        self._log = beside(table, "removed")
+        self._settled = self.newest = since
 
     async def read(self) -> pa.Table:
         """Return the columns ``id`` and ``subject`` of faces that may have been removed since the previous call.
@@ -61,7 +59,7 @@ class RemovalFeed:
             return REMOVALS_SCHEMA.empty_table()
         # The version that was checked out may lack removals that were logged in the meantime. Only those before the
         # newest one seen by the previous call are certainly in it.
-        self._settled, self._newest = self._newest, max(self._newest, pc.max(found["commit"]).as_py() or -1)
+        self._settled, self.newest = self.newest, max(self.newest, pc.max(found["commit"]).as_py() or -1)
         return found.filter(pc.not_equal(found["id"], ""))
 
     async def removed(self, table: AsyncTable) -> set[str]:
@@ -75,7 +73,7 @@ async def log_removals(connection: AsyncConnection, table: str, faces: pa.Table,
 
     Args:
         table: name of the table of faces.
-        faces: their columns ``id`` and ``subject``.
+        faces: rows of at least the columns ``id`` and ``subject``.
         commit: number of the commit, as in the table of faces.
 
     Raises:
@@ -83,38 +81,22 @@ async def log_removals(connection: AsyncConnection, table: str, faces: pa.Table,
     """
     entries = pa.table([faces["id"], faces["subject"], [commit] * len(faces)], schema=REMOVALS_SCHEMA)
     try:
-        log = await connection.create_table(_log_of(table), schema=REMOVALS_SCHEMA, exist_ok=True)
+        log = await connection.create_table(beside(table, "removed"), schema=REMOVALS_SCHEMA, exist_ok=True)
         await log.add(entries)
     except UNREADABLE as error:
         if is_full(error):
             raise
         logger.warning("gallery: starting a new log of removals of %s after %r", table, error)
-        await drop_log(connection, table)
-
-
-async def merge_log(connection: AsyncConnection, table: str) -> None:
-    """Merge the small files of a table's log, if there is one."""
-    # A damaged log is replaced at the next removal.
-    with contextlib.suppress(*UNREADABLE):
-        await (await connection.open_table(_log_of(table))).optimize(cleanup_older_than=KEPT)
+        await drop_beside(connection, table, "removed")
 
 
 async def erase_log(connection: AsyncConnection, table: str) -> None:
     """Erase the faces in a table's log, and keep the number of the newest commit."""
     try:
-        log = await connection.open_table(_log_of(table))
+        log = await connection.open_table(beside(table, "removed"))
         newest = pc.max((await log.query().select(["commit"]).to_arrow())["commit"]).as_py()
     except UNREADABLE:
         newest = None
-    await drop_log(connection, table)
+    await drop_beside(connection, table, "removed")
     if newest is not None:
         await log_removals(connection, table, pa.table({"id": [""], "subject": [""]}), newest)
-
-
-async def drop_log(connection: AsyncConnection, table: str) -> None:
-    """Delete a table's log, if there is one."""
-    await connection.drop_table(_log_of(table), ignore_missing=True)
-
-
-def _log_of(table: str) -> str:
-    return f"removed-{table.removeprefix('faces-')}"

@@ -1,7 +1,7 @@
 """The faces of a request that a collection already contains."""
 
 import uuid
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lancedb import AsyncTable
@@ -31,13 +31,11 @@ class StoredFaces:
         Args:
             again: whether a face that moved to another subject is enrolled again, with a new id.
         """
-        found: list[dict[str, object]] = []
-        if faces:
-            subjects = sorted({subject_key(face.subject) for face in faces})
-            where = f"{one_of('id', [face.id for face in faces])} OR {one_of('subject_key', subjects)}"
-            # A reader may see a table of an earlier version, which has no sources yet.
-            names = (await table.schema()).names
-            found = await rows(table, where, [each for each in ("id", "subject_key", "source") if each in names])
+        subjects = sorted({subject_key(face.subject) for face in faces})
+        where = f"{one_of('id', [face.id for face in faces])} OR {one_of('subject_key', subjects)}"
+        # A reader may see a table of an earlier version, which has no sources yet.
+        names = (await table.schema()).names
+        found = await rows(table, where, [each for each in ("id", "subject_key", "source") if each in names])
         keys = {str(row["id"]): str(row["subject_key"]) for row in found}
         sources = {(str(row["subject_key"]), row.get("source")): str(row["id"]) for row in found}
         ids, statuses = dict[str, str](), dict[str, KnownStatus | None]()
@@ -48,7 +46,3 @@ class StoredFaces:
             ids[face.id] = known or (uuid.uuid4().hex if moved and again else face.id)
             statuses[face.id] = "already" if known else "moved" if moved and not again else None
         return cls(ids, statuses, keys)
-
-    def of_subjects(self, keys: Set[str]) -> Set[str]:
-        """Return the ids of all faces of the subjects with these keys."""
-        return {face_id for face_id, key in self.keys.items() if key in keys}

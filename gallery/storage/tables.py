@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
 from gallery.errors import key_reused
-from gallery.records import Collection, EmbeddingKind, digest, subject_key
+from gallery.records import Collection, EmbeddingKind, NewFace, digest, subject_key
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
@@ -20,8 +20,6 @@ REGISTRY = "collections"
 """Name of the table that lists the collections."""
 UNREADABLE = (RuntimeError, ValueError, OSError)
 """Raised by LanceDB for files that are damaged, missing or unreachable."""
-FaceRow = tuple[str, str, str, datetime, NDArray[np.float32], int | None, str | None]
-"""Id, subject, label, time of enrolment, embedding, source number and place of a face."""
 KEPT = timedelta(minutes=10)
 """How long old versions of a table are kept for searches that still use them."""
 TIME = pa.timestamp("us", tz="UTC")
@@ -53,7 +51,7 @@ def faces_schema(size: int) -> pa.Schema:
     ``commit`` grows with every commit, so a reader can query the rows that are new to it. ``request`` and
     ``request_digest`` belong to the request that enrolled the face, if it had an idempotency key. ``source`` is
     `NewFace.source_number`; null if an earlier version enrolled the face, whose tables lack the column. ``place`` is
-    the text of `gallery.storage.face_places`; null if it is not stored.
+    `FacePlace.text`; null if it is not stored.
     """
     return pa.schema(
         [
@@ -107,11 +105,11 @@ def collection_of(row: Mapping[str, Any]) -> Collection:
     return Collection(row["name"], kind, row["threshold"], row["created"], row["table"])
 
 
-def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[str, str] | None) -> pa.Table:
+def face_rows(faces: Mapping[str, NewFace], size: int, commit: int, request: tuple[str, str] | None) -> pa.Table:
     """Build rows for a table of faces.
 
     Args:
-        faces: at least one.
+        faces: the faces to enrol, by the ids that they get.
         size: length of an embedding.
         commit: number of the commit.
         request: idempotency key and digest of the request.
@@ -119,13 +117,25 @@ def face_rows(faces: Sequence[FaceRow], size: int, commit: int, request: tuple[s
     Raises:
         RequestError: ``INVALID_EMBEDDING`` or ``INVALID_SUBJECT``.
     """
-    ids, subjects, labels, created, vectors, *more = map(list, zip(*faces, strict=True))
+    schema, new, count = faces_schema(size), faces.values(), len(faces)
+    if not new:
+        return schema.empty_table()
     # Scaling an exported embedding again changes no bit of it: with 128 numbers or more, rounding errors cancel out.
-    flat = pa.array(np.concatenate([normalised(vector, size) for vector in vectors]), pa.float32())
-    keys = [subject_key(subject) for subject in subjects]
-    of_commit = (commit, digest(request[0]) if request else None, request[1] if request else None)
-    columns = [ids, subjects, keys, labels, created, *([value] * len(ids) for value in of_commit)]
-    return pa.table([*columns, pa.FixedSizeListArray.from_arrays(flat, size), *more], schema=faces_schema(size))
+    flat = pa.array(np.concatenate([normalised(face.embedding, size) for face in new]), pa.float32())
+    columns = {
+        "id": list(faces),
+        "subject": [face.subject for face in new],
+        "subject_key": [subject_key(face.subject) for face in new],
+        "label": [face.label for face in new],
+        "created": [datetime.now(UTC)] * count,
+        "commit": [commit] * count,
+        "request": [digest(request[0]) if request else None] * count,
+        "request_digest": [request[1] if request else None] * count,
+        "vector": pa.FixedSizeListArray.from_arrays(flat, size),
+        "source": [face.source_number for face in new],
+        "place": [face.place and face.place.text for face in new],
+    }
+    return pa.table(columns, schema=schema)
 
 
 def imported_rows(faces: pa.RecordBatch, size: int, commit: int) -> pa.Table:
@@ -147,13 +157,10 @@ def imported_rows(faces: pa.RecordBatch, size: int, commit: int) -> pa.Table:
     )
 
 
-def with_columns(faces: pa.Table, values: Mapping[str, Sequence[object]]) -> pa.Table:
-    """Return `faces` with other `values` in some of their columns."""
-    for name, column in values.items():
-        place = faces.schema.get_field_index(name)
-        field = faces.schema.field(place)
-        faces = faces.set_column(place, field, pa.array(column, field.type))
-    return faces
+def with_column(faces: pa.Table, field: pa.Field, values: Sequence[object]) -> pa.Table:
+    """Return `faces` with other `values` in a column, or with one more column."""
+    place, column = faces.schema.get_field_index(field.name), pa.array(values, field.type)
+    return faces.append_column(field, column) if place < 0 else faces.set_column(place, field, column)
 
 
 async def add_missing_columns(table: AsyncTable, size: int) -> None:
@@ -169,16 +176,11 @@ def vectors_of(column: pa.FixedSizeListArray | pa.ChunkedArray, size: int) -> ND
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False), dtype=np.float32).reshape(-1, size)
 
 
-def answers_table_of(table: str) -> str:
-    """Return the name of the table with the answers to requests, beside a table of faces or of subjects without any."""
-    return f"answers-{table.partition('-')[2]}"
-
-
 def one_of(column: str, keys: Sequence[str]) -> str:
     """Return a filter for rows whose `column` is one of `keys`, which are hex digits and need no escaping."""
     assert all(key.isalnum() and key.isascii() for key in keys)
     listed = ", ".join(f"'{key}'" for key in keys)
-    return f"{column} IN ({listed})"
+    return f"{column} IN ({listed})" if keys else "false"
 
 
 async def rows(table: AsyncTable, where: str, columns: Sequence[str]) -> list[dict[str, object]]:

@@ -8,10 +8,9 @@ import contextlib
 import os
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +19,8 @@ from lancedb import AsyncConnection, AsyncTable
 from gallery.location import MIRRORS, Location
 from gallery.records import Collection
 from gallery.storage.disk import LOCK, SERVICE_LOCK, sync_tree
-from gallery.storage.empty_subjects import copy_empty, empty_table_of
+from gallery.storage.empty_subjects import copy_empty
+from gallery.storage.side_tables import beside
 from gallery.storage.tables import REGISTRY, REGISTRY_SCHEMA, collection_of
 from gallery.transfer.consistent_reads import (
     Report,
@@ -30,6 +30,7 @@ from gallery.transfer.consistent_reads import (
     first_line,
     read_one_version,
 )
+from gallery.writing.maintenance import prune
 from gallery.writing.writer import Writer
 from project.files import sync
 
@@ -91,7 +92,7 @@ async def restore(
     try:
         if folder is None:
             # Tables left by an interrupted restore of this backup are replaced.
-            copied = {REGISTRY, *(name for one in backed_up for name in (one.table, empty_table_of(one.table)))}
+            copied = {REGISTRY, *(name for one in backed_up for name in (one.table, beside(one.table, "empty")))}
             if writer.collections or not set(await _tables(target)) <= copied:
                 raise TransferError(f"the gallery at {target.uri} is not empty")
             return await _copy(source, target, report), None
@@ -156,10 +157,7 @@ async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: Asy
         async for batch in batches(table, schema, f"copying {collection.name}", report):
             await made.add(pa.Table.from_batches([batch]))
         # The copy took many commits; keep one version with few files.
-        with warnings.catch_warnings():
-            # Lance warns about readers of old versions. There are none.
-            warnings.simplefilter("ignore", UserWarning)
-            await made.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        await prune(made, datetime.now(UTC))
         copied = await ours.open_table(collection.table)
         if await copied.count_rows() != await table.count_rows() or not (await copied.schema()).equals(schema):
             raise TransferError(f"the copy of {collection.name} differs from the collection")

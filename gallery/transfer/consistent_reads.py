@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
 
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
@@ -19,7 +18,6 @@ ATTEMPTS = 3
 
 Report = Callable[[str, int, int | None], None]
 """Reports progress: what is being done, the faces done, and the total number of faces if known."""
-Result = TypeVar("Result")
 
 
 class TransferError(Exception):
@@ -42,9 +40,9 @@ async def collections_at(location: Location) -> list[Collection]:
 
 
 async def read_one_version(
-    connection: AsyncConnection, name: str, read: Callable[[AsyncTable], Awaitable[Result]]
-) -> Result:
-    """Return the result of `read` on one version of a table.
+    connection: AsyncConnection, name: str, read: Callable[[AsyncTable], Awaitable[None]]
+) -> None:
+    """Call `read` with one version of a table.
 
     The running service may remove that version in a clean-up. The newest version is then read from its beginning.
 
@@ -58,11 +56,11 @@ async def read_one_version(
             raise TransferError(f"a collection was deleted before it was copied ({name}): run it again") from error
         version = await table.version()
         try:
-            return await read(table)
+            await read(table)
+            return
         except RuntimeError:
             if attempt == ATTEMPTS or await (await connection.open_table(name)).version() == version:
                 raise
-    raise AssertionError
 
 
 async def batches(table: AsyncTable, schema: pa.Schema, what: str, report: Report) -> AsyncIterator[pa.RecordBatch]:

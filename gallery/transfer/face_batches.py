@@ -15,19 +15,16 @@ from gallery.subject_ids import refuse_blank
 from gallery.unit_vectors import normalised_rows
 from project.request_error import RequestError
 
-NEEDED_COLUMNS = ("subject", "vector")
-"""Columns that every batch must have."""
-MORE_COLUMNS = ("id", "label", "created", "source", "metadata")
-"""Columns that a batch may have."""
 COLUMN_TYPES = {
-    "id": pa.string(),
     "subject": pa.string(),
+    "vector": pa.list_(pa.float32()),
+    "id": pa.string(),
     "label": pa.string(),
     "created": pa.timestamp("us", tz="UTC"),
     "source": pa.int64(),
     "metadata": pa.string(),
 }
-"""Types of the columns except ``vector``."""
+"""Types of the columns of a batch. All but the first two are optional."""
 MAX_LABEL = 512
 """Maximum length of a label, in characters."""
 _MAX_ROWS = 8192
@@ -101,12 +98,12 @@ def check_columns(schema: pa.Schema) -> None:
     Raises:
         RequestError: ``INVALID_REQUEST``.
     """
-    for name in NEEDED_COLUMNS:
+    for name in ("subject", "vector"):
         if name not in schema.names:
             raise RequestError("INVALID_REQUEST", f"The column {name} is missing")
     for name in schema.names:
-        if name not in NEEDED_COLUMNS + MORE_COLUMNS or schema.names.count(name) > 1:
-            known = ", ".join(NEEDED_COLUMNS + MORE_COLUMNS)
+        if name not in COLUMN_TYPES or schema.names.count(name) > 1:
+            known = ", ".join(COLUMN_TYPES)
             raise RequestError("INVALID_REQUEST", f"Unknown or repeated column {name[:64]}; available: {known}")
 
 
@@ -129,12 +126,12 @@ def _column(batch: pa.RecordBatch, name: str) -> Any:
     given = batch.schema.field(name).type
     content = given.value_type if pa.types.is_dictionary(given) else given
     if not (_family(content) == _family(kind) or pa.types.is_null(content)):
-        raise _wrong_type(name, given, kind)
+        raise _wrong_type(name, given)
     try:
         # Times may be finer than microseconds.
         return batch[name].cast(kind, safe=not pa.types.is_timestamp(kind))
     except pa.ArrowException as error:
-        raise _wrong_type(name, given, kind) from error
+        raise _wrong_type(name, given) from error
 
 
 def _family(kind: pa.DataType) -> str:
@@ -143,8 +140,8 @@ def _family(kind: pa.DataType) -> str:
     return "time" if pa.types.is_timestamp(kind) else "number" if pa.types.is_integer(kind) else str(kind)
 
 
-def _wrong_type(name: str, given: pa.DataType, kind: pa.DataType) -> RequestError:
-    return RequestError("INVALID_REQUEST", f"The column {name} must be {kind}, not {str(given)[:64]}")
+def _wrong_type(name: str, given: pa.DataType) -> RequestError:
+    return RequestError("INVALID_REQUEST", f"The column {name} must be {COLUMN_TYPES[name]}, not {str(given)[:64]}")
 
 
 def _subject_keys(subjects: Any, first: int) -> Any:
@@ -174,7 +171,7 @@ def _vectors(column: Any, size: int, first: int) -> NDArray[np.float32]:
     kind = column.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not (is_list and pa.types.is_floating(kind.value_type)):
-        raise _wrong_type("vector", kind, pa.list_(pa.float32(), size))
+        raise _wrong_type("vector", kind)
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     if (row := pc.index(pc.equal(lengths, size), False).as_py()) >= 0:
         problem = f"The embedding has {lengths[row]} numbers, but the collection requires {size}"

@@ -39,18 +39,13 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         schema = pa.ipc.read_schema(messages.read_next_message())
 
     def batches() -> Iterator[pa.RecordBatch]:
-        while True:
-            with _body_errors("an Arrow IPC stream"):
-                try:
-                    message = messages.read_next_message()
-                except StopIteration:
-                    return
+        with _body_errors("an Arrow IPC stream"):
+            for message in messages:
                 if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
                     raise RequestError(
                         "INVALID_REQUEST", "The Arrow stream has compressed batches or dictionaries; send plain columns"
                     )
-                batch = pa.ipc.read_record_batch(message, schema)
-            yield batch
+                yield pa.ipc.read_record_batch(message, schema)
 
     return schema, batches()
 
@@ -66,13 +61,8 @@ def parquet_file(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         schema = opened.schema_arrow
 
     def batches() -> Iterator[pa.RecordBatch]:
-        read = opened.iter_batches(batch_size=4096)
-        while True:
-            with _body_errors("a Parquet file"):
-                batch = next(read, None)
-            if batch is None:
-                return
-            yield batch
+        with _body_errors("a Parquet file"):
+            yield from opened.iter_batches(batch_size=4096)
 
     return schema, batches()
 

@@ -40,15 +40,7 @@ REQUIRED = ("id", "subject", "label", "created", "vector")
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """An exported collection.
-
-    Attributes:
-        path: path of the file.
-        name: name of the collection.
-        kind: kind of its embeddings.
-        threshold: its threshold, or None.
-        faces: number of faces.
-    """
+    """An exported collection: its file, its name, kind and threshold, and the number of its faces."""
 
     path: Path
     name: str

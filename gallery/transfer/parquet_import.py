@@ -97,14 +97,8 @@ def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatc
     """Yield the faces of a file in checked batches."""
     done = 0
     report(f"{what} {file.name}", done, file.faces)
-    with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
-        batches = opened.iter_batches(batch_size=consistent_reads.BATCH)
-        while True:
-            with import_errors(file.path):
-                batch = next(batches, None)
-                if batch is None:
-                    return
-                checked = checked_batch(batch, file.kind.size, done)
-            yield checked
+    with import_errors(file.path), pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
+        for batch in opened.iter_batches(batch_size=consistent_reads.BATCH):
+            yield checked_batch(batch, file.kind.size, done)
             done += batch.num_rows
             report(f"{what} {file.name}", done, file.faces)

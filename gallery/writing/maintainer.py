@@ -4,16 +4,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gallery.location import Location
+from lancedb import AsyncTable
+
 from gallery.search.mirror import erase_from_mirror
 from gallery.search.vector_index import IndexRule
 from gallery.storage.empty_subjects import open_empty
 from gallery.storage.locks import CollectionLocks
-from gallery.storage.removals import erase_log, merge_log
-from gallery.storage.tables import KEPT, UNREADABLE
+from gallery.storage.removals import erase_log
+from gallery.storage.side_tables import drop_beside, merge_beside
+from gallery.storage.tables import UNREADABLE
 from gallery.writing import maintenance
 from gallery.writing.registry import OpenCollection, Registry
-from gallery.writing.request_answers import drop_answers, merge_answers
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -29,13 +30,11 @@ class Maintainer:
 
     Args:
         registry: the open collections.
-        location: where the gallery is stored.
         index_rule: which collections get a vector index.
     """
 
-    def __init__(self, registry: Registry, location: Location, index_rule: IndexRule) -> None:
+    def __init__(self, registry: Registry, index_rule: IndexRule) -> None:
         self._registry = registry
-        self._location = location
         self._index_rule = index_rule
         self._clean_registry = 0
         for opened in registry.opened:
@@ -67,11 +66,6 @@ class Maintainer:
         finally:
             await self._clean_up_registry()
 
-    @property
-    def busiest(self) -> int:
-        """The largest number of commits to a collection since its last optimisation."""
-        return max((opened.commits for opened in self._registry.opened), default=0)
-
     async def _maintain(
         self, work: Callable[[OpenCollection], Awaitable[Answer]], due: Callable[[OpenCollection], bool]
     ) -> dict[str, Answer]:
@@ -95,9 +89,19 @@ class Maintainer:
         return answers
 
     async def _gather(self, name: str) -> None:
+        """Rewrite the new rows of an indexed table into one file, unless there are many or none came since last time.
+
+        This is a change that replaces rows. An index that is being built would miss them, so it excludes maintenance.
+        """
         try:
             async with self._registry.maintain(name) as opened, opened.locks.changing(removes=True):
-                await maintenance.gather_rows(opened.table, opened.merged_at, opened.gathered_at)
+                table, unmerged = opened.table, f"commit > {opened.merged_at}"
+                if (
+                    await table.list_indices()
+                    and await table.count_rows(f"commit > {opened.gathered_at}")
+                    and 1 < await table.count_rows(unmerged) < maintenance.SCATTERED_ROWS
+                ):
+                    await table.update(where=unmerged, updates_sql={"commit": "commit"})
                 opened.gathered_at = self._registry.next_commit()
         except (RequestError, *UNREADABLE) as error:
             # The merge of the files that follows reports what lasts.
@@ -105,35 +109,38 @@ class Maintainer:
 
     async def _optimise(self, opened: OpenCollection) -> None:
         commits, now = opened.unmerged + opened.commits, self._registry.next_commit()
-        if await maintenance.optimise(opened.table, opened.locks, self._index_rule, self._location, commits):
+        if await self._maintenance(opened.table, opened.locks).optimise(commits):
             commits, opened.merged_at = 0, now
         opened.unmerged = commits
-        await merge_log(self._registry.connection, opened.table.name)
-        if empty := await open_empty(self._registry.connection, opened.table.name):
-            async with opened.locks.changing(removes=True):
-                await empty.optimize(cleanup_older_than=KEPT)
-        await merge_answers(self._registry.connection, opened.table.name)
+        connection, name = self._registry.connection, opened.table.name
+        await merge_beside(connection, name, "removed", "answers")
+        async with opened.locks.changing(removes=True):
+            await merge_beside(connection, name, "empty")
 
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:
             return 0
         removals, opened.merged_at = opened.removals, self._registry.next_commit()
-        freed = await maintenance.clean(opened.table, opened.locks, self._index_rule, self._location)
-        await erase_from_mirror(self._registry.connection, opened.table.name, self._location.mirrors)
+        freed = await self._maintenance(opened.table, opened.locks).clean()
+        connection, name = self._registry.connection, opened.table.name
+        await erase_from_mirror(connection, name, self._registry.location.mirrors)
         async with opened.locks.changing(removes=True):
-            await erase_log(self._registry.connection, opened.table.name)
-            await drop_answers(self._registry.connection, opened.table.name)
-            if empty := await open_empty(self._registry.connection, opened.table.name):
-                await maintenance.clean(empty, CollectionLocks(), self._index_rule, self._location)
+            await erase_log(connection, name)
+            await drop_beside(connection, name, "answers")
+            if empty := await open_empty(connection, name):
+                await self._maintenance(empty, CollectionLocks()).clean()
         opened.erased, opened.unmerged = removals, 0
         return freed
+
+    def _maintenance(self, table: AsyncTable, locks: CollectionLocks) -> maintenance.TableMaintenance:
+        return maintenance.TableMaintenance(table, locks, self._registry.location, self._index_rule)
 
     async def _clean_up_registry(self) -> None:
         """Erase the names of dropped collections."""
         table = self._registry.table
         async with self._registry.changing:
             if await table.version() != self._clean_registry:
-                await maintenance.clean(table, CollectionLocks(), self._index_rule, self._location)
+                await self._maintenance(table, CollectionLocks()).clean()
                 self._clean_registry = await table.version()
 
 

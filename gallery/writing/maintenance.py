@@ -1,11 +1,12 @@
-"""Maintenance of tables: merging small files, building indexes, and erasing deleted rows."""
+"""Maintenance of a table: merging small files, building indexes, and erasing deleted rows."""
 
 import asyncio
 import logging
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from lancedb import AsyncTable
 from lancedb.index import BTree
@@ -19,8 +20,8 @@ from gallery.writing.separate_process import run_separately
 
 logger = logging.getLogger("ray.serve")
 
-Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 LARGE_ROWS = 50_000
 """Number of rows at which a table is maintained in a separate process."""
@@ -36,75 +37,109 @@ UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
 
 
-async def optimise(
-    table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location, commits: int
-) -> bool:
-    """Merge all files if they are scattered or the table has no index, and build the indexes of a large table.
+@dataclass(frozen=True, slots=True)
+class TableMaintenance:
+    """Maintains one table.
 
-    Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until an
-    indexed table has many files, or many rows outside the indexes. `gather_rows` merges the newest ones until then.
-
-    Args:
-        locks: the table's locks; that of maintenance is held.
-        index_rule: whether a table of faces gets a vector index.
+    Attributes:
+        table: the table.
+        locks: its locks; that of maintenance is held.
         location: where the gallery is stored.
-        commits: number of commits since all files were merged.
-
-    Returns:
-        Whether all files were merged, and old versions removed.
-    """
-    async with locks.rewrite:
-        if due := commits >= MERGE_COMMITS or await _is_scattered(table):
-            await _run(location, table, locks, merge_files)
-    await _index(table, locks, index_rule, location, rebuild=False)
-    return due
-
-
-async def clean(table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location) -> int:
-    """Erase deleted rows from the files, so that no version and no index contains them.
-
-    Rows that are deleted in the meantime are left to the next time.
-
-    Args:
-        locks: the table's locks; that of maintenance is held.
         index_rule: whether a table of faces gets a vector index.
-        location: where the gallery is stored.
-
-    Returns:
-        The number of bytes freed.
     """
-    folder = location.folder and location.folder / f"{table.name}.lance"
-    async with locks.rewrite:
-        await _run(location, table, locks, rewrite)
-    await _index(table, locks, index_rule, location, rebuild=True)
-    async with locks.change:
-        # No change is under way, so files that no version names are left over from failed ones, and later changes
-        # read this version or a newer one.
-        await table.checkout_latest()
+
+    table: AsyncTable
+    locks: CollectionLocks
+    location: Location
+    index_rule: IndexRule
+
+    async def optimise(self, commits: int) -> bool:
+        """Merge all files if they are scattered or the table has no index, and build the indexes of a large table.
+
+        Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until
+        an indexed table has many files, or many rows outside the indexes. `Maintainer` gathers the newest ones
+        until then.
+
+        Args:
+            commits: number of commits since all files were merged.
+
+        Returns:
+            Whether all files were merged, and old versions removed.
+        """
+        async with self.locks.rewrite:
+            if due := commits >= MERGE_COMMITS or await _is_scattered(self.table):
+                await self._run(merge_files)
+        await self._index(rebuild=False)
+        return due
+
+    async def clean(self) -> int:
+        """Erase deleted rows from the files, so that no version and no index contains them.
+
+        Rows that are deleted in the meantime are left to the next time.
+
+        Returns:
+            The number of bytes freed.
+        """
+        folder = self.location.folder and self.location.folder / f"{self.table.name}.lance"
+        async with self.locks.rewrite:
+            await self._run(rewrite)
+        await self._index(rebuild=True)
+        async with self.locks.change:
+            # No change is under way, so files that no version names are left over from failed ones, and later changes
+            # read this version or a newer one.
+            await self.table.checkout_latest()
+            if folder is not None:
+                await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
+            before = datetime.now(UTC)
         if folder is not None:
-            await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
-        before = datetime.now(UTC)
-    if folder is not None:
-        # The old files are deleted next: after a power loss, the new ones would be all that is left.
-        await asyncio.to_thread(sync_tree, folder)
-    async with locks.rewrite:
-        return await _run(location, table, locks, prune, before)
+            # The old files are deleted next: after a power loss, the new ones would be all that is left.
+            await asyncio.to_thread(sync_tree, folder)
+        async with self.locks.rewrite:
+            return await self._run(prune, before)
 
+    async def _index(self, rebuild: bool) -> None:
+        """Build the indexes of a large table of faces, or replace those of another kind. Lance updates them."""
+        table = self.table
+        schema = await table.schema()
+        if "vector" not in schema.names:
+            return
+        faces = await table.count_rows()
+        indexed = {index.columns[0]: index for index in await table.list_indices()}
+        wanted: dict[str, Any] = {}
+        if faces >= KEYED_ROWS:
+            wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
+        if self.index_rule.applies(faces, size := schema.field("vector").type.list_size):
+            wanted["vector"] = vector_index(faces, size)
+        current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
+        if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
+            await self._run(create_indexes, missing)
+        for column in indexed.keys() - wanted.keys() if rebuild else ():
+            # The table was larger once, or its mirror fits now; this index still contains deleted rows.
+            await table.drop_index(indexed[column].name)
 
-async def gather_rows(table: AsyncTable, merged_at: int, gathered_at: int) -> None:
-    """Rewrite the new rows of an indexed table into one file, unless there are many or none came since the last time.
+    async def _run(
+        self, work: Callable[[AsyncTable, *Arguments], Coroutine[Any, Any, Answer]], *args: *Arguments
+    ) -> Answer:
+        """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments.
 
-    This is a change that replaces rows. During maintenance, an index that is being built would miss them.
+        If enrolments commit so often that the work never gets its turn, it is repeated while they wait.
+        """
 
-    Args:
-        merged_at: number of the newest commit when all files were merged.
-        gathered_at: number of the newest commit when this was done last.
-    """
-    new = f"commit > {merged_at}"
-    if not await table.list_indices() or not await table.count_rows(f"commit > {gathered_at}"):
-        return
-    if 1 < await table.count_rows(new) < SCATTERED_ROWS:
-        await table.update(where=new, updates_sql={"commit": "commit"})
+        async def run() -> Answer:
+            if await self.table.count_rows() < LARGE_ROWS:
+                return await work(self.table, *args)
+            answer = await run_separately(self.location, self.table.name, work, *args)
+            await self.table.checkout_latest()
+            return answer
+
+        try:
+            return await run()
+        except RuntimeError as error:
+            if OVERTAKEN not in str(error):
+                raise
+            logger.warning("gallery: enrolments in %s wait for %s, after %s", self.table.name, work.__name__, error)
+        async with self.locks.change:
+            return await run()
 
 
 async def merge_files(table: AsyncTable) -> None:
@@ -134,11 +169,7 @@ async def prune(table: AsyncTable, before: datetime) -> int:
 
 
 async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
-    """Build or rebuild indexes.
-
-    Args:
-        wanted: LanceDB's configuration of each index, by column.
-    """
+    """Build or rebuild indexes. `wanted` has LanceDB's configuration of each, by column."""
     for column, config in wanted.items():
         await table.create_index(column, config=config)
 
@@ -149,55 +180,3 @@ async def _is_scattered(table: AsyncTable) -> bool:
     outside = [found.num_unindexed_rows for name in names if (found := await table.index_stats(name)) is not None]
     files = (await table.stats())["fragment_stats"]["num_small_fragments"]  # type: ignore[index]
     return not outside or max(outside) >= SCATTERED_ROWS or files >= SCATTERED_FILES
-
-
-async def _index(
-    table: AsyncTable, locks: CollectionLocks, index_rule: IndexRule, location: Location, rebuild: bool
-) -> None:
-    """Build the indexes of a large table of faces, or replace those of another kind. Lance keeps them up to date."""
-    schema = await table.schema()
-    if "vector" not in schema.names:
-        return
-    faces = await table.count_rows()
-    indexed = {index.columns[0]: index for index in await table.list_indices()}
-    wanted: dict[str, Any] = {}
-    if faces >= KEYED_ROWS:
-        wanted = {column: BTree() for column in ("id", "subject_key", "commit", "request")}
-    if index_rule.applies(faces, size := schema.field("vector").type.list_size):
-        wanted["vector"] = vector_index(faces, size)
-    current = {column for column, index in indexed.items() if index.index_type == type(wanted.get(column)).__name__}
-    if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
-        await _run(location, table, locks, create_indexes, missing)
-    for column in indexed.keys() - wanted.keys() if rebuild else ():
-        # The table was larger once, or its mirror fits now; this index still contains deleted rows.
-        await table.drop_index(indexed[column].name)
-
-
-async def _run(
-    location: Location,
-    table: AsyncTable,
-    locks: CollectionLocks,
-    work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
-    *args: Parameters.args,
-    **options: Parameters.kwargs,
-) -> Answer:
-    """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments.
-
-    If enrolments commit so often that the work never gets its turn, it is repeated while they wait.
-    """
-
-    async def run() -> Answer:
-        if await table.count_rows() < LARGE_ROWS:
-            return await work(table, *args, **options)
-        answer = await run_separately(location, table.name, work, *args, **options)
-        await table.checkout_latest()
-        return answer
-
-    try:
-        return await run()
-    except RuntimeError as error:
-        if OVERTAKEN not in str(error):
-            raise
-        logger.warning("gallery: enrolments in %s wait for %s, after %s", table.name, work.__name__, error)
-    async with locks.change:
-        return await run()

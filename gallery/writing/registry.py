@@ -17,11 +17,11 @@ from gallery.errors import contract_mismatch, not_found, unreadable
 from gallery.location import Location
 from gallery.records import Collection, EmbeddingKind
 from gallery.search import mirror_folder
-from gallery.storage.empty_subjects import drop_empty
 from gallery.storage.locks import CollectionLocks
 from gallery.storage.object_store import store_errors
 from gallery.storage.recovery import damage_of
-from gallery.storage.removals import drop_log, log_removals
+from gallery.storage.removals import log_removals
+from gallery.storage.side_tables import drop_beside
 from gallery.storage.tables import (
     REGISTRY,
     REGISTRY_SCHEMA,
@@ -31,7 +31,6 @@ from gallery.storage.tables import (
     description,
     faces_schema,
 )
-from gallery.writing.request_answers import drop_answers
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -75,16 +74,18 @@ class Registry:
     """Creates, opens, locks and drops collections, and numbers their commits. Create it with `open`.
 
     Attributes:
+        location: where the gallery is stored.
+        connection: the connection to the gallery.
         table: the table that lists the collections.
         changing: lock of that table.
     """
 
     def __init__(self, location: Location, connection: AsyncConnection, table: AsyncTable) -> None:
+        self.location = location
+        self.connection = connection
         self.table = table
         self.changing = Lock()
         self._newest_commit = 0
-        self._location = location
-        self._connection = connection
         self._open: dict[str, OpenCollection] = {}
         self._version = -1
 
@@ -100,7 +101,11 @@ class Registry:
             table = await connection.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
             registry = cls(location, connection, table)
             for row in await table.query().to_list():
-                await registry._load(collection_of(row), row["dropped"])
+                if row["dropped"]:
+                    logger.warning("gallery: completing the drop of the collection %s", row["name"])
+                    await registry._complete_drop(collection_of(row))
+                else:
+                    await registry._load(collection_of(row))
             return registry
 
     async def close(self) -> None:
@@ -109,12 +114,7 @@ class Registry:
             for opened in list(self._open.values()):
                 await held.enter_async_context(opened.locks.everything())
             await held.enter_async_context(self.changing)
-            self._connection.close()
-
-    @property
-    def connection(self) -> AsyncConnection:
-        """The connection to the gallery."""
-        return self._connection
+            self.connection.close()
 
     @property
     def opened(self) -> list[OpenCollection]:
@@ -133,11 +133,11 @@ class Registry:
                     return known
                 raise RequestError("COLLECTION_EXISTS", f"Collection {name} already exists")
             collection = Collection(name, kind, threshold, datetime.now(UTC), f"faces-{uuid.uuid4().hex}")
-            table = await self._connection.create_table(collection.table, schema=faces_schema(kind.size))
+            table = await self.connection.create_table(collection.table, schema=faces_schema(kind.size))
             if await self.register(collection, where="target.dropped"):
                 self._open[name] = OpenCollection(collection, table)
                 return collection
-            await self._connection.drop_table(collection.table)
+            await self.connection.drop_table(collection.table)
         # Another writer was faster.
         return await self.create(name, kind, threshold, exist_ok)
 
@@ -151,11 +151,7 @@ class Registry:
             return collection
 
     async def drop(self, name: str) -> None:
-        """Delete a collection with all its faces.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``.
-        """
+        """Delete a collection; see `gallery.writing.writer.Writer.drop`."""
         opened = await self._named(name)
         with store_errors():
             async with opened.locks.everything(), self.changing:
@@ -200,20 +196,9 @@ class Registry:
         self._newest_commit = max(self._newest_commit + 1, time.time_ns())
         return self._newest_commit
 
-    async def log_matching(self, opened: OpenCollection, where: str) -> bool:
-        """Log the faces that match a filter and are about to be removed. Return whether there are any."""
-        gone = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
-        if gone.num_rows:
-            await self.log_removed(opened, gone)
-        return bool(gone.num_rows)
-
     async def log_removed(self, opened: OpenCollection, gone: pa.Table) -> None:
-        """Log faces that are about to be removed, or to get another subject.
-
-        Args:
-            gone: their columns ``id`` and ``subject``; at least one row.
-        """
-        await log_removals(self._connection, opened.table.name, gone, self.next_commit())
+        """Log faces that are about to be removed, or to get another subject; see `log_removals`."""
+        await log_removals(self.connection, opened.table.name, gone, self.next_commit())
 
     async def register(self, collection: Collection, *, dropped: bool = False, where: str | None = None) -> bool:
         """Add a collection to the table, or replace its row.
@@ -231,7 +216,7 @@ class Registry:
         return bool(result.num_inserted_rows or result.num_updated_rows)
 
     async def _named(self, name: str) -> OpenCollection:
-        if self._location.folder is None:
+        if self.location.folder is None:
             async with self._following():
                 pass
         return self._known(name)
@@ -246,7 +231,7 @@ class Registry:
         """Lock the table. In an object store, first read what another writer has changed; a folder has no other."""
         with store_errors():
             async with self.changing:
-                if self._location.folder is None:
+                if self.location.folder is None:
                     await self._follow()
                 yield
 
@@ -263,7 +248,7 @@ class Registry:
             else:
                 del self._open[name]
         for collection in found.values():
-            await self._load(collection, dropped=False)
+            await self._load(collection)
         self._version = version
 
     def _check_open(self, opened: OpenCollection) -> None:
@@ -278,37 +263,31 @@ class Registry:
         table = opened.table
         try:
             with store_errors():
-                if self._location.folder is None:
+                if self.location.folder is None:
                     # Another writer may have changed it.
                     await table.checkout_latest()
                 yield
         except UNREADABLE as error:
             collection = opened.collection
-            if await damage_of(self._location, collection.table) is None:
+            if await damage_of(self.location, collection.table) is None:
                 await table.checkout_latest()
                 raise
             logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             raise unreadable(collection.name) from error
 
     async def _complete_drop(self, collection: Collection) -> None:
-        await self._connection.drop_table(collection.table, ignore_missing=True)
-        await drop_log(self._connection, collection.table)
-        await drop_empty(self._connection, collection.table)
-        await drop_answers(self._connection, collection.table)
-        mirror_folder.remove(self._location.mirrors / collection.table)
+        await self.connection.drop_table(collection.table, ignore_missing=True)
+        await drop_beside(self.connection, collection.table, "removed", "empty", "answers")
+        mirror_folder.remove(self.location.mirrors / collection.table)
         # Another writer may have created a collection of the same name.
         await self.table.delete(f"`table` = '{collection.table}'")
         self._open.pop(collection.name, None)
 
-    async def _load(self, collection: Collection, dropped: bool) -> None:
-        if dropped:
-            logger.warning("gallery: completing the drop of the collection %s", collection.name)
-            await self._complete_drop(collection)
-            return
+    async def _load(self, collection: Collection) -> None:
         self._open[collection.name] = OpenCollection(collection, None)
         try:
             with store_errors():
-                table = await self._connection.open_table(collection.table)
+                table = await self.connection.open_table(collection.table)
             # A commit is numbered by its time, so the newest number is of interest only if the clock was set back.
             ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
         except UNREADABLE:

@@ -15,7 +15,8 @@ from lancedb import AsyncConnection
 from gallery.errors import key_reused
 from gallery.records import KeptAnswer, digest
 from gallery.storage.object_store import store_problem
-from gallery.storage.tables import KEPT, UNREADABLE, answers_table_of, one_of, open_if_created, rows
+from gallery.storage.side_tables import beside, drop_beside
+from gallery.storage.tables import UNREADABLE, one_of, open_if_created, rows
 
 logger = logging.getLogger("ray.serve")
 
@@ -40,16 +41,15 @@ async def answer_to(connection: AsyncConnection, table: str, request: tuple[str,
         RequestError: ``IDEMPOTENCY_KEY_REUSED``: the token was used for a different request.
         Exception: the answers cannot be read at present.
     """
-    name = answers_table_of(table)
     try:
-        if (answers := await open_if_created(connection, name)) is None:
+        if (answers := await open_if_created(connection, beside(table, "answers"))) is None:
             return None
         found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
     except UNREADABLE as error:
-        if not await _is_damaged(connection, name):
+        if store_problem(error):
             raise
         logger.warning("gallery: forgetting the answers beside %s after %r", table, error)
-        await drop_answers(connection, table)
+        await drop_beside(connection, table, "answers")
         return None
     if any(row["request_digest"] != request[1] for row in found):
         raise key_reused()
@@ -65,7 +65,7 @@ async def store_answer(connection: AsyncConnection, table: str, kept: KeptAnswer
     Raises:
         Exception: the disk is full, or the answers cannot be written at present.
     """
-    answers = await connection.create_table(answers_table_of(table), schema=ANSWERS_SCHEMA, exist_ok=True)
+    answers = await connection.create_table(beside(table, "answers"), schema=ANSWERS_SCHEMA, exist_ok=True)
     # Not merged by the token, which would take three times as long.
     row = [[digest(kept.request[0])], [kept.request[1]], [kept.answer]]
     await answers.add(pa.table(row, schema=ANSWERS_SCHEMA))
@@ -78,30 +78,3 @@ def storing_may_fail() -> Iterator[None]:
         yield
     except Exception as error:
         logger.warning("gallery: the answer to a request was not kept: %r", error)
-
-
-async def merge_answers(connection: AsyncConnection, table: str) -> None:
-    """Merge the small files of the answers beside a table of faces, if there are any."""
-    # A damaged table is dropped when the next answer is looked up.
-    with contextlib.suppress(*UNREADABLE):
-        await (await connection.open_table(answers_table_of(table))).optimize(cleanup_older_than=KEPT)
-
-
-async def drop_answers(connection: AsyncConnection, table: str) -> None:
-    """Delete the answers beside a table of faces, if there are any."""
-    await connection.drop_table(answers_table_of(table), ignore_missing=True)
-
-
-async def _is_damaged(connection: AsyncConnection, name: str) -> bool:
-    """Whether the answers that could not be read are damaged, so that a second try fails as well.
-
-    Raises:
-        Exception: the object store has a problem.
-    """
-    try:
-        await (await connection.open_table(name)).query().to_arrow()
-    except UNREADABLE as error:
-        if store_problem(error):
-            raise
-        return True
-    return False

@@ -11,15 +11,15 @@ import sys
 import threading
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from lancedb import AsyncTable
 
 from gallery.location import Location
 from project.root import ROOT
 
-Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 LOWEST = 19
 """Niceness of the process."""
@@ -28,9 +28,8 @@ LOWEST = 19
 async def run_separately(
     location: Location,
     table: str,
-    work: Callable[Concatenate[AsyncTable, Parameters], Coroutine[Any, Any, Answer]],
-    *args: Parameters.args,
-    **options: Parameters.kwargs,
+    work: Callable[[AsyncTable, *Arguments], Coroutine[Any, Any, Answer]],
+    *args: *Arguments,
 ) -> Answer:
     """Return the result of `work` on a table at its latest version, done by another process.
 
@@ -51,7 +50,7 @@ async def run_separately(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(pickle.dumps((location, table, work, args, options)))
+        process.stdin.write(pickle.dumps((location, table, work, args)))
         # Left open: the process ends when its standard input is closed.
         await process.stdin.drain()
         answered = await process.stdout.read()
@@ -61,11 +60,10 @@ async def run_separately(
         raise
     if not answered:
         raise RuntimeError(f"the process that worked on the table {table} ended with status {status}")
-    failure, answer = pickle.loads(answered)  # noqa: S301 - written by our own process
-    if failure is not None:
-        raise failure
-    result: Answer = answer
-    return result
+    answer: Answer | Exception = pickle.loads(answered)  # noqa: S301 - written by our own process
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def main() -> None:
@@ -74,20 +72,19 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as output:
         # Whatever is printed goes to the standard error instead.
         os.dup2(2, 1)
-        location, table, work, args, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process
+        location, table, work, args = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process
         threading.Thread(target=_end_with_the_input, daemon=True).start()
 
         async def run() -> Any:
             connection = await location.connect()
-            return await work(await connection.open_table(table), *args, **options)
+            return await work(await connection.open_table(table), *args)
 
-        answered: tuple[Exception | None, Any]
         try:
-            answered = None, asyncio.run(run())
+            answer = asyncio.run(run())
         except Exception as error:
             # Raised again by the process that waits.
-            answered = error, None
-        output.write(pickle.dumps(answered))
+            answer = error
+        output.write(pickle.dumps(answer))
 
 
 def _end_with_the_input() -> None:

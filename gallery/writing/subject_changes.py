@@ -3,20 +3,21 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from gallery.records import KeptAnswer, Reassignment, subject_key
 from gallery.storage.empty_subjects import empty_subjects, list_empty, unlist_empty
 from gallery.storage.locks import repeated
 from gallery.storage.tables import one_of
 from gallery.subject_ids import refuse_blank
-from gallery.writing.reassignment import faces_to_reassign, reassign
+from gallery.writing.moves import check_merge, check_rename, faces_to_reassign, move_faces
 from gallery.writing.registry import OpenCollection, Registry
-from gallery.writing.renaming import check_merge, check_rename, move_faces
 from gallery.writing.request_answers import answer_to, store_answer, storing_may_fail
 from project.request_error import RequestError
 
 
 class SubjectChanges:
-    """The part of `gallery.writing.writer.Writer` that needs nothing but the open collections."""
+    """The part of `gallery.writing.writer.Writer` that needs nothing but the open collections; see there for errors."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -29,12 +30,12 @@ class SubjectChanges:
             The number of its faces.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
-                ``SUBJECT_EXISTS`` if there is a subject called `new`, or ``INVALID_SUBJECT``.
+            RequestError: ``SUBJECT_NOT_FOUND``, ``SUBJECT_EXISTS`` if there is a subject called `new`, or
+                ``INVALID_SUBJECT``.
         """
         async with self._registry.change(name, removes=True) as opened:
             await check_rename(opened.table, subject, new)
-            return await self._move(opened, [subject], new)
+            return await self._move(opened, [subject], new, keep_metadata=True)
 
     @repeated
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
@@ -46,12 +47,12 @@ class SubjectChanges:
             The number of faces of `subjects`.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, also if `into` is
-                one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of them does not exist.
+            RequestError: ``INVALID_SUBJECT``, also if `into` is one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of
+                them does not exist.
         """
         async with self._registry.change(name, removes=True) as opened:
             await check_merge(opened.table, subjects, into)
-            return await self._move(opened, subjects, into)
+            return await self._move(opened, subjects, into, keep_metadata=False)
 
     @repeated
     async def reassign_faces(
@@ -78,8 +79,7 @@ class SubjectChanges:
             with the same token. If there is one, nothing is changed.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT`` or
-                ``IDEMPOTENCY_KEY_REUSED``.
+            RequestError: ``INVALID_SUBJECT`` or ``IDEMPOTENCY_KEY_REUSED``.
         """
         for each in faces.values():
             refuse_blank(each.new)
@@ -97,10 +97,9 @@ class SubjectChanges:
                 for subject, total in zip(keep, totals, strict=True):
                     if total and total == found["subject"].to_pylist().count(subject):
                         await list_empty(connection, table.name, subject, "", may_be_listed=True)
-                await self._registry.log_removed(opened, found.select(["id", "subject"]))
-                opened.commits += 1
-                await reassign(table, found, faces, self._registry.next_commit())
-                new |= {faces[face_id].new for face_id in found["id"].to_pylist()}
+                subjects = [faces[face_id].new for face_id in found["id"].to_pylist()]
+                await self._give(opened, found, subjects, keep_metadata=False)
+                new |= set(subjects)
             await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
             moved = given + list(map(str, found["id"].to_pylist()))
             if kept and len(moved) == len(faces):
@@ -119,8 +118,7 @@ class SubjectChanges:
             The answer that was kept for an earlier request with the same token. If there is one, nothing is changed.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``INVALID_SUBJECT``, ``SUBJECT_EXISTS``
-                or ``IDEMPOTENCY_KEY_REUSED``.
+            RequestError: ``INVALID_SUBJECT``, ``SUBJECT_EXISTS`` or ``IDEMPOTENCY_KEY_REUSED``.
         """
         refuse_blank(subject)
         # Counted as a removal, so that the next clean-up erases the answer.
@@ -138,16 +136,6 @@ class SubjectChanges:
                 await self._keep(opened, kept)
             return None
 
-    @repeated
-    async def delete_empty_subjects(self, name: str, subjects: Sequence[str]) -> None:
-        """Delete subjects as far as they have no faces; see `create_subject`.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
-        """
-        async with self._registry.change(name, removes=True) as opened:
-            await unlist_empty(self._registry.connection, opened.table.name, list(map(subject_key, subjects)))
-
     async def _earlier_answer(self, opened: OpenCollection, kept: KeptAnswer | None) -> str | None:
         return await answer_to(self._registry.connection, opened.table.name, kept.request) if kept else None
 
@@ -156,9 +144,17 @@ class SubjectChanges:
             await store_answer(self._registry.connection, opened.table.name, kept)
             opened.commits += 1
 
-    async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str) -> int:
+    async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str, *, keep_metadata: bool) -> int:
+        """Give all faces of `subjects` to another subject, and return their number."""
         keys = sorted({subject_key(subject) for subject in subjects})
         await unlist_empty(self._registry.connection, opened.table.name, keys)
-        await self._registry.log_matching(opened, one_of("subject_key", keys))
+        faces = await opened.table.query().where(one_of("subject_key", keys)).to_arrow()
+        await self._give(opened, faces, [to] * len(faces), keep_metadata=keep_metadata)
+        return len(faces)
+
+    async def _give(
+        self, opened: OpenCollection, faces: pa.Table, subjects: Sequence[str], *, keep_metadata: bool
+    ) -> None:
+        await self._registry.log_removed(opened, faces)
         opened.commits += 1
-        return await move_faces(opened.table, keys, to, self._registry.next_commit())
+        await move_faces(opened.table, faces, subjects, self._registry.next_commit(), keep_metadata=keep_metadata)

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -15,14 +14,14 @@ from gallery.records import Collection, EmbeddingKind, Enrolled, KeptAnswer, Met
 from gallery.search.vector_index import DEFAULT_RULE, IndexRule
 from gallery.storage import metadata as subject_metadata
 from gallery.storage.disk import lock
-from gallery.storage.face_places import place_text
+from gallery.storage.empty_subjects import unlist_empty
 from gallery.storage.locks import repeated
 from gallery.storage.recovery import recover
 from gallery.storage.stored_faces import StoredFaces
-from gallery.storage.tables import face_rows, faces_schema, imported_rows, is_repeated, one_of
+from gallery.storage.tables import face_rows, imported_rows, is_repeated, one_of
 from gallery.subject_ids import refuse_blank
 from gallery.writing.maintainer import Maintainer
-from gallery.writing.registry import Registry
+from gallery.writing.registry import OpenCollection, Registry
 from gallery.writing.request_answers import answer_to, storing_may_fail
 from gallery.writing.subject_changes import SubjectChanges
 
@@ -31,7 +30,10 @@ LARGE_COMMIT = 8192
 
 
 class Writer(SubjectChanges):
-    """Commits one change at a time. Create it with `open`."""
+    """Commits one change at a time. Create it with `open`.
+
+    An operation on a collection also raises `RequestError` with ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
+    """
 
     def __init__(self, registry: Registry, lock: int | None, maintainer: Maintainer) -> None:
         super().__init__(registry)
@@ -57,7 +59,7 @@ class Writer(SubjectChanges):
             if lock_file is not None:
                 os.close(lock_file)
             raise
-        return cls(registry, lock_file, Maintainer(registry, location, index_rule))
+        return cls(registry, lock_file, Maintainer(registry, index_rule))
 
     async def close(self) -> None:
         """Close the gallery, so that another writer can open it."""
@@ -84,19 +86,11 @@ class Writer(SubjectChanges):
         return await self._registry.create(name, kind, threshold, exist_ok)
 
     async def set_threshold(self, name: str, threshold: float | None) -> Collection:
-        """Set the minimum cosine similarity of a match in a collection; None for the card's threshold.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``.
-        """
+        """Set the minimum cosine similarity of a match in a collection; None for the card's threshold."""
         return await self._registry.set_threshold(name, threshold)
 
     async def drop(self, name: str) -> None:
-        """Delete a collection with all its faces, in all versions.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``.
-        """
+        """Delete a collection with all its faces, in all versions."""
         await self._registry.drop(name)
 
     @repeated
@@ -127,9 +121,8 @@ class Writer(SubjectChanges):
             One result per face, in order.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH``,
-                ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``, ``INVALID_METADATA``, or ``IDEMPOTENCY_KEY_REUSED`` for a
-                different request.
+            RequestError: ``EMBEDDING_CONTRACT_MISMATCH``, ``INVALID_EMBEDDING``, ``INVALID_SUBJECT``,
+                ``INVALID_METADATA``, or ``IDEMPOTENCY_KEY_REUSED`` for a different request.
         """
         for face in faces:
             refuse_blank(face.subject)
@@ -141,13 +134,7 @@ class Writer(SubjectChanges):
                 status = {face_id: known or "deleted" for face_id, known in stored.statuses.items()}
                 return [Enrolled(stored.ids[face.id], face.subject, status[face.id]) for face in faces]
             new = {stored.ids[face.id]: face for face in faces if replace or not stored.statuses[face.id]}
-            now = datetime.now(UTC)
-            values = [
-                (face_id, face.subject, face.label, now, face.embedding, face.source_number, place_text(face.place))
-                for face_id, face in new.items()
-            ]
-            size, commit = opened.collection.kind.size, self._registry.next_commit()
-            data = face_rows(values, size, commit, request) if new else faces_schema(size).empty_table()
+            data = face_rows(new, opened.collection.kind.size, self._registry.next_commit(), request)
             data = await subject_metadata.enrolled(opened.table, data, texts, replace)
             if data.num_rows and len(new) == data.num_rows and not replace and self._lock_file is not None:
                 # There is no other writer that could have enrolled them since, so Lance need not look for them again.
@@ -158,9 +145,11 @@ class Writer(SubjectChanges):
                     merge = merge.when_matched_update_all()
                 if replace:
                     keys = {subject_key(face.subject) for face in new.values()}
+                    others = [each for each, key in stored.keys.items() if key in keys and each not in new]
                     # Lance reads the whole table for this clause, so add it only if there is something to delete.
-                    if others := stored.of_subjects(keys) - new.keys():
-                        await self._registry.log_matching(opened, one_of("id", sorted(others)))
+                    if others:
+                        gone = opened.table.query().where(one_of("id", others)).select(["id", "subject"])
+                        await self._registry.log_removed(opened, await gone.to_arrow())
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
@@ -182,13 +171,12 @@ class Writer(SubjectChanges):
             faces: a batch that `gallery.transfer.face_batches.checked_batch` returned.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``EMBEDDING_CONTRACT_MISMATCH`` or
-                ``INVALID_EMBEDDING``.
+            RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` or ``INVALID_EMBEDDING``.
         """
         texts = subject_metadata.in_file(faces)
         async with self._registry.change(name, contract, removes=bool(texts)) as opened:
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
-            data = await subject_metadata.imported(opened.table, data, texts)
+            data = await subject_metadata.with_metadata(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
             opened.commits += 1 + data.num_rows // LARGE_COMMIT
             return int(merged.num_inserted_rows)
@@ -198,13 +186,13 @@ class Writer(SubjectChanges):
         """Replace the metadata of a subject in one commit; None removes it.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, ``SUBJECT_NOT_FOUND``,
-                ``INVALID_SUBJECT`` or ``INVALID_METADATA``.
+            RequestError: ``SUBJECT_NOT_FOUND``, ``INVALID_SUBJECT`` or ``INVALID_METADATA``.
         """
         key, text = subject_key(subject), None if metadata is None else encoded(metadata)
         async with self._registry.change(name, removes=True) as opened:
             opened.commits += await subject_metadata.put(opened.table, key, text)
 
+    @repeated
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
         """Delete all faces of `subjects`, and ignore those that are not enrolled.
 
@@ -212,45 +200,27 @@ class Writer(SubjectChanges):
             The number of faces deleted.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE`` or ``INVALID_SUBJECT``.
+            RequestError: ``INVALID_SUBJECT``.
         """
         keys = [subject_key(subject) for subject in subjects]
-        # First: a subject that still has faces also exists without its entry.
-        await self.delete_empty_subjects(name, subjects)
-        return await self._delete(name, one_of("subject_key", keys) if keys else "false")
-
-    async def delete_face(self, name: str, face_id: str) -> int:
-        """Delete one face, and return the number of faces deleted, 0 or 1.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
-        """
-        return len(await self.delete_faces(name, [face_id] if face_id.isascii() and face_id.isalnum() else []))
+        async with self._registry.change(name, removes=True) as opened:
+            # First: a subject that still has faces also exists without its entry.
+            await unlist_empty(self._registry.connection, opened.table.name, keys)
+            return len(await self._delete(opened, one_of("subject_key", keys)))
 
     @repeated
     async def delete_faces(self, name: str, face_ids: Sequence[str], subjects: str = ANY) -> dict[str, str]:
         """Delete faces in one commit, and ignore unknown ids.
 
         Args:
-            face_ids: hex digits each.
             subjects: regular expression that matches the whole id of the subjects whose faces are deleted.
 
         Returns:
             The subject of each known face by its id, whether the face was deleted or not.
-
-        Raises:
-            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
         """
+        ids = [each for each in face_ids if each.isascii() and each.isalnum()]
         async with self._registry.change(name, removes=True) as opened:
-            query = opened.table.query().where(one_of("id", face_ids) if face_ids else "false")
-            known = await query.select(["id", "subject"]).to_arrow()
-            owners = known["subject"].to_pylist()
-            gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
-            if gone.num_rows:
-                await self._registry.log_removed(opened, gone)
-                await opened.table.delete(one_of("id", gone["id"].to_pylist()))
-                opened.commits += 1
-            return dict(zip(known["id"].to_pylist(), owners, strict=True))
+            return await self._delete(opened, one_of("id", ids), subjects)
 
     async def earlier_answer(self, name: str, request: tuple[str, str]) -> str | None:
         """Return the answer that was kept for a request; None if there is none, or a clean-up has erased it.
@@ -259,8 +229,7 @@ class Writer(SubjectChanges):
             request: token and digest of the request.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND``, ``COLLECTION_UNREADABLE``, or ``IDEMPOTENCY_KEY_REUSED`` for a
-                different request.
+            RequestError: ``IDEMPOTENCY_KEY_REUSED`` for a different request.
         """
         async with self._registry.change(name) as opened:
             return await answer_to(self._registry.connection, opened.table.name, request)
@@ -284,14 +253,17 @@ class Writer(SubjectChanges):
     @property
     def busiest(self) -> int:
         """The largest number of commits to a collection since its last optimisation."""
-        return self._maintainer.busiest
+        return max((opened.commits for opened in self._registry.opened), default=0)
 
-    @repeated
-    async def _delete(self, name: str, where: str) -> int:
-        async with self._registry.change(name, removes=True) as opened:
-            # Deleting nothing would still create a commit.
-            if not await self._registry.log_matching(opened, where):
-                return 0
-            result: Any = await opened.table.delete(where)
+    async def _delete(self, opened: OpenCollection, where: str, subjects: str = ANY) -> dict[str, str]:
+        """Delete the faces that match a filter; see `delete_faces`."""
+        known = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
+        owners = known["subject"].to_pylist()
+        gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
+        # Deleting nothing would still create a commit.
+        if len(gone):
+            await self._registry.log_removed(opened, gone)
+            # The ids of all faces of a subject would be a long filter.
+            await opened.table.delete(where if len(gone) == len(known) else one_of("id", gone["id"].to_pylist()))
             opened.commits += 1
-            return int(result.num_deleted_rows)
+        return dict(zip(known["id"].to_pylist(), owners, strict=True))

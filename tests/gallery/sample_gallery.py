@@ -169,6 +169,19 @@ async def table_of(location: Location, name: str = NAME) -> AsyncTable:
     return await (await location.connect()).open_table((await Reader(location, 0).collection(name)).table)
 
 
+async def fragments(table: AsyncTable) -> int:
+    """Number of files of the open version of a table."""
+    statistics: Any = await table.stats()
+    return int(statistics["fragment_stats"]["num_fragments"])
+
+
+async def unindexed(location: Location, column: str = "vector") -> int:
+    """Number of faces of the collection that are not in the index of a column yet."""
+    statistics = await (await table_of(location)).index_stats(f"{column}_idx")
+    assert statistics is not None
+    return int(statistics.num_unindexed_rows)
+
+
 async def versions(location: Location) -> int:
     """Number of versions of the collection."""
     return await (await table_of(location)).version()

@@ -162,9 +162,9 @@ class Changes(RuleBasedStateMachine):
     @rule(pick=st.integers(0))
     def delete_face(self, pick: int) -> None:
         face_id = sorted(self.faces)[pick % len(self.faces)]
+        subject, before = self.faces[face_id].subject, self.run(versions(self.location))
         del self.faces[face_id], self.requests[face_id]
-        before = self.run(versions(self.location))
-        assert [self.run(self.writer.delete_face(NAME, face_id)) for _ in range(2)] == [1, 0]
+        assert [self.run(self.writer.delete_faces(NAME, [face_id])) for _ in range(2)] == [{face_id: subject}, {}]
         assert self.run(versions(self.location)) == before + 1
 
     @rule()

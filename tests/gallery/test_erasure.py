@@ -2,22 +2,26 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import pytest
 
 from gallery.location import Location
 from gallery.reading.reader import Reader
-from gallery.records import NewFace
+from gallery.records import KeptAnswer, NewFace
 from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import (
     NAME,
     SIZE,
     enrol,
+    face,
     folder_of,
     found,
     listed,
     people,
+    refusal,
+    stored_bytes,
     traceable_faces,
     traces,
     writing,
@@ -81,6 +85,25 @@ async def test_files_left_by_a_killed_process_are_erased(location: Location, wri
     [data] = folder_of(location).glob("faces-*/data/*.lance")
     shutil.copy(data, data.with_name("unfinished.lance"))
     await erased(location, writer, gone, left)
+
+
+async def test_former_ids_metadata_and_kept_answers_are_erased(location: Location, writer: Writer) -> None:
+    async def erases(*changes: Coroutine[Any, Any, object]) -> None:
+        for change in changes:
+            await change
+        assert b"secret" in stored_bytes(folder_of(location))
+        await writer.clean()
+        assert b"secret" not in stored_bytes(folder_of(location))
+
+    await enrol(writer, *people(30), face("Ada"))
+    await writer.create_subject(NAME, "Carl", "request")
+    # The first clean-up always runs. Later ones need a removal, which a kept answer counts as.
+    await writer.clean()
+    await erases(writer.keep_answer(NAME, KeptAnswer(("token", "digest"), "secret")))
+    await erases(writer.create_subject(NAME, "secret", "request"), writer.delete_subjects(NAME, ["secret"]))
+    await erases(writer.set_metadata(NAME, "Ada", {"a": "secret"}), writer.set_metadata(NAME, "Ada", {}))
+    await erases(writer.rename_subject(NAME, "Ada", "secret"), writer.rename_subject(NAME, "secret", "Bob"))
+    assert await refusal(writer.create_subject(NAME, "Carl", "another")) == "SUBJECT_EXISTS"
 
 
 async def test_a_clean_up_reports_the_bytes_freed_and_leaves_unchanged_collections_alone(writer: Writer) -> None:

@@ -31,7 +31,6 @@ def test_an_address_is_an_object_store_or_a_folder_relative_to_the_project(monke
     "gallery",
     [
         {"storage_options": {"aws_secret_access_key": [SECRET]}},
-        {"storage_options": SECRET},
         {"aws_secret_access_key": SECRET},
         {"uri": f"s3://user:{SECRET}@bucket/gallery"},
     ],

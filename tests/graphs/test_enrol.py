@@ -166,7 +166,7 @@ def test_with_the_rule_all_each_face_is_enrolled_once() -> None:
     [one] = desk.enrol(photos[0], rules=EnrolmentRules(LARGEST, REPORTED, SETTINGS))
     assert one.enrolled is not None
     assert one.enrolled.status == "enrolled"
-    asyncio.run(desk.gallery.delete_face("staff", one.enrolled.face_id))
+    asyncio.run(desk.gallery.delete_faces("staff", [one.enrolled.face_id]))
     again = desk.enrol(*photos, rules=all_faces)
     assert statuses(again) == ["already", "FACE_TOO_DARK", "already", "NO_FACE_DETECTED", "already"]
     assert desk.count() == 3

@@ -16,6 +16,7 @@ import pytest
 
 from gallery.location import Location
 from gallery.reading.reader import Reader
+from gallery.reading.size import Size, SizeCounter
 from gallery.records import EmbeddingKind, NewFace
 from gallery.search.code_kernels import near_to_few
 from gallery.search.mirror import Mirror
@@ -36,6 +37,7 @@ from tests.gallery.sample_gallery import (
     search,
     table_folder,
     table_of,
+    unindexed,
     vectors,
     writing,
 )
@@ -47,13 +49,6 @@ EXACT, INDEXED = 8, 0
 async def indexed(location: Location) -> set[str]:
     """The columns that have an index."""
     return {column for index in await (await table_of(location)).list_indices() for column in index.columns}
-
-
-async def unindexed(location: Location) -> int:
-    """Number of faces that are not in the vector index yet."""
-    statistics = await (await table_of(location)).index_stats("vector_idx")
-    assert statistics is not None
-    return int(statistics.num_unindexed_rows)
 
 
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
@@ -307,3 +302,19 @@ async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
 
     changes = asyncio.create_task(change())
     await asyncio.gather(changes, *map(read, range(8)))
+
+
+async def test_sizes_are_summed_by_model(location: Location) -> None:
+    async with writing(location, collection=None) as writer:
+        for name, kind in [("guests", KIND), ("old", EmbeddingKind("facenet", "facenet", "c2", SIZE)), ("staff", KIND)]:
+            await writer.create(name, kind, None)
+        await enrol(writer, face("ada"), face("ada", source="another"), face("bob"), name="staff")
+        await enrol(writer, face("ada"), name="guests")
+        reader = Reader(location, 0)
+        counter = SizeCounter(reader)
+        assert await counter.measure() == {KIND.model: Size(2, 4, 3), "facenet": Size(1, 0, 0)}
+        await writer.drop("old")
+        await writer.delete_subjects("staff", ["ada"])
+        assert await counter.measure() == {KIND.model: Size(2, 2, 2), "facenet": Size(0, 0, 0)}
+        shutil.rmtree(table_folder(location, (await reader.collection("guests")).table))
+        assert await counter.measure() == {KIND.model: Size(1, 1, 1), "facenet": Size(0, 0, 0)}

@@ -92,23 +92,14 @@ async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writ
     assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
 
 
-async def test_faces_are_deleted_together(writer: Writer, location: Location) -> None:
-    made = [face("anna", vectors(3)[number], f"photo-{number}") for number in range(3)]
-    await enrol(writer, *made)
-    assert await writer.delete_faces(NAME, [made[0].id, made[1].id, "0" * 32]) == {
-        made[0].id: "anna",
-        made[1].id: "anna",
-    }
-    assert await writer.delete_faces(NAME, [made[0].id]) == await writer.delete_faces(NAME, []) == {}
-    assert [each.face_id for each in (await listed(location))["anna"]] == [made[2].id]
-
-
-async def test_only_faces_of_subjects_that_match_are_deleted(writer: Writer, location: Location) -> None:
-    made = [face(subject) for subject in ("anna", "ann", "bob")]
-    await enrol(writer, *made)
-    known = await writer.delete_faces(NAME, [made[0].id, made[1].id], "an*")
-    assert known == {made[0].id: "anna", made[1].id: "ann"}
+async def test_faces_are_deleted_together_if_their_subjects_match(writer: Writer, location: Location) -> None:
+    anna, ann, bob = (face(subject) for subject in ("anna", "ann", "bob"))
+    await enrol(writer, anna, ann, bob)
+    assert await writer.delete_faces(NAME, [anna.id, ann.id], "an*") == {anna.id: "anna", ann.id: "ann"}
     assert list(await listed(location)) == ["anna", "bob"]
+    assert await writer.delete_faces(NAME, [anna.id, bob.id, ann.id, "0" * 32]) == {anna.id: "anna", bob.id: "bob"}
+    assert await writer.delete_faces(NAME, [anna.id]) == await writer.delete_faces(NAME, []) == {}
+    assert await listed(location) == {}
 
 
 async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:

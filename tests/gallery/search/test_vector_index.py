@@ -1,18 +1,107 @@
-"""Which index a large collection gets."""
+"""Vector indexes: which one a large collection gets, its recall, and what a reader reports of it."""
 
+from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
+
+import lancedb
+import numpy as np
 import pytest
+from lancedb import AsyncTable
 from lancedb.index import IvfFlat
+from lancedb.query import AsyncVectorQuery
 
+import gallery.writing.maintenance
 from gallery.location import Location
-from gallery.records import EmbeddingKind, NewFace
-from tests.gallery.sample_gallery import KIND, NAME, enrol, people, table_of, vectors, writing
+from gallery.reading.reader import Reader
+from gallery.records import Hit, IndexHealth, NewFace
+from gallery.search import index_recall
+from gallery.search.index_recall import measure_recall, with_noise
+from gallery.search.index_search import IndexSearch
+from gallery.writing.writer import Writer
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, Vector, enrol, people, table_of, vectors, writing
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_recall, "PAUSE_S", 0)
+
+
+def test_noise_leaves_the_stated_similarity() -> None:
+    clear = vectors(20)
+    noisy = with_noise(clear, 0.6, np.random.default_rng(1))
+    assert (noisy * clear).sum(axis=1) == pytest.approx(np.full(20, 0.6), abs=1e-5)
+    assert np.linalg.norm(noisy, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+@pytest.mark.parametrize(("needed", "recall", "effort"), [(1, 1, 1), (4, 1, 4), (32, 0, 16)])
+async def test_searches_take_more_effort_until_recall_suffices(
+    location: Location, writer: Writer, needed: int, recall: float, effort: int
+) -> None:
+    class Scripted(IndexSearch):
+        """Finds the nearest face once its effort suffices."""
+
+        async def best(self, table: AsyncTable, probe: Vector, count: int) -> list[Hit]:
+            return [Hit("subject", "face", 0.6 if self.effort >= needed else 0.5)]
+
+    await enrol(writer, *people(20))
+    search = Scripted()
+    assert await measure_recall(search, await table_of(location), SIZE, np.random.default_rng(0)) == recall
+    assert search.effort == effort
+
+
+@pytest.mark.parametrize("option", ["nprobes", "refine_factor"])
+async def test_effort_multiplies_the_partitions_and_candidates_of_a_search(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    asked = Mock(side_effect=getattr(AsyncVectorQuery, option))
+    monkeypatch.setattr(AsyncVectorQuery, option, lambda query, number: asked(query, number))
+    search, table = IndexSearch(), await table_of(location)
+    for search.effort in (1, 4):
+        await search.best(table, vectors(1)[0], 1)
+    plain, more = (call.args[1] for call in asked.call_args_list)
+    assert more == 4 * plain
+
+
+async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Mock(side_effect=lancedb.Session)
+    monkeypatch.setattr(lancedb, "Session", session)
+    await replace(location, index_mb=3).connect()
+    assert session.call_args.args[0] == 3 * 2**20
+
+
+@pytest.mark.usefixtures("early_optimisation")
+async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 10)
+    loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
+    monkeypatch.setattr(AsyncTable, "prewarm_index", lambda table, name: loading(table, name))
+    async with writing(location, index_rows=300) as writer:
+        exact, indexed = Reader(location, 8), Reader(location, 0)
+        await enrol(writer, *people(300))
+        assert await indexed.index_health() == []
+        await writer.optimise()
+        await enrol(writer, *people(310)[300:])
+        assert await exact.index_health() == []
+        for _ in range(2):
+            assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 10, 1.0)]
+        assert loading.await_count == 1
+        await writer.optimise()
+        assert await indexed.index_health() == [IndexHealth(KIND.model, 1, 310, 0, 1.0)]
+        assert loading.await_count == 2
+        await writer.create("guests", KIND, None)
+        await enrol(writer, *people(305), name="guests")
+        await writer.optimise()
+        assert await indexed.index_health() == [IndexHealth(KIND.model, 2, 615, 0, 1.0)]
 
 
 @pytest.mark.usefixtures("early_optimisation")
 @pytest.mark.parametrize(("size", "kind"), [(12, "IvfSq"), (16, "IvfRq")])
 async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Location, size: int, kind: str) -> None:
     async with writing(location, index_rows=300, collection=None) as writer:
-        await writer.create(NAME, EmbeddingKind("arcface", "m", KIND.contract, size), None)
+        await writer.create(NAME, replace(KIND, size=size), None)
         faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]
         await enrol(writer, *faces)
         await writer.optimise()

@@ -26,12 +26,14 @@ def read(data: bytes, reader: Read = arrow_stream) -> list[tuple[int, list[str]]
     return [(rows, batch["subject"].to_pylist()) for rows, batch in checked_batches(schema, batches, SIZE)]
 
 
-@pytest.mark.parametrize(("data", "reader"), [(arrow(table()), arrow_stream), (parquet(table()), parquet_file)])
-def test_a_stream_is_cut_into_commits(monkeypatch: pytest.MonkeyPatch, data: bytes, reader: Read) -> None:
+@pytest.mark.parametrize(("encoded", "reader"), [(arrow, arrow_stream), (parquet, parquet_file)])
+def test_a_stream_is_cut_into_commits(
+    monkeypatch: pytest.MonkeyPatch, encoded: Callable[[pa.Table], bytes], reader: Read
+) -> None:
     monkeypatch.setattr(face_batches, "_MAX_ROWS", 16)
     subjects = table()["subject"].to_pylist()
     parts = [subjects[start : start + 16] for start in (0, 16, 32, 48)]
-    assert read(data, reader) == [(len(part), part) for part in parts]
+    assert read(encoded(table()), reader) == [(len(part), part) for part in parts]
 
 
 def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,10 @@
-"""Maintenance while faces are enrolled."""
+"""Maintenance of a table while faces are enrolled: in a process of its own, and overtaken by commits."""
+
+import asyncio
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 from lancedb import AsyncTable
@@ -8,8 +14,87 @@ from gallery.search.vector_index import DEFAULT_RULE
 from gallery.storage.locks import CollectionLocks
 from gallery.unit_vectors import normalised
 from gallery.writing import maintenance
+from gallery.writing.separate_process import run_separately
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import NAME, SIZE, enrol, folder_of, people, stored_bytes, table_of, traceable_faces
+from project.root import ROOT
+from tests.gallery.sample_gallery import (
+    NAME,
+    SIZE,
+    enrol,
+    folder_of,
+    listed,
+    people,
+    stored_bytes,
+    table_of,
+    traceable_faces,
+    traces,
+)
+
+
+async def process(table: AsyncTable) -> tuple[int, int, int]:
+    print("not part of the answer")
+    return os.getpid(), os.nice(0), await table.count_rows()
+
+
+async def fail(_: AsyncTable, error: Exception) -> None:
+    raise error
+
+
+async def test_work_is_done_by_another_process_of_low_priority(
+    location: Location, writer: Writer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await enrol(writer, *people(3))
+    [collection] = writer.collections
+    pid, niceness, rows = await run_separately(location, collection.table, process)
+    assert pid != os.getpid()
+    assert (niceness, rows) == (19, 3)
+    assert "Fatal" not in capfd.readouterr().err
+    with pytest.raises(OSError, match="disk") as caught:
+        await run_separately(location, collection.table, fail, OSError(28, "disk"))
+    assert caught.value.errno == 28
+
+
+async def test_a_process_that_ends_without_an_answer_is_an_error(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises((RuntimeError, ConnectionError)):
+        await run_separately(location, "faces", process)
+
+
+async def never_ends(_: AsyncTable) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_the_process_ends_with_the_one_that_waits_for_it(location: Location, writer: Writer) -> None:
+    command = [sys.executable, "-m", run_separately.__module__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as started:
+        assert started.stdin is not None
+        started.stdin.write(pickle.dumps((location, writer.collections[0].table, never_ends, ())))
+        started.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.wait(1)
+        # As the system does for a process that is killed.
+        started.stdin.close()
+        assert started.wait(30) == 1
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_a_large_collection_is_maintained_separately_while_faces_are_enrolled(
+    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "LARGE_ROWS", 1)
+    gone, left = traceable_faces(5), people(80)
+    await enrol(writer, *gone, *left[:60])
+    await writer.optimise()
+    await writer.delete_subjects(NAME, [each.subject for each in gone])
+    cleaning = asyncio.create_task(writer.clean())
+    for each in left[60:]:
+        assert await enrol(writer, each) == ["enrolled"]
+        await asyncio.sleep(0.05)
+    assert (await cleaning)[NAME] > 0
+    assert traces(location, gone) == []
+    assert sorted(await listed(location)) == sorted(each.subject for each in left)
 
 
 async def test_enrolments_wait_for_work_that_they_have_overtaken(
@@ -28,6 +113,6 @@ async def test_enrolments_wait_for_work_that_they_have_overtaken(
     [gone] = traceable_faces(1)
     await enrol(writer, *people(3), gone)
     await writer.delete_subjects(NAME, [gone.subject])
-    await maintenance.clean(await table_of(location), locks, DEFAULT_RULE, location)
+    await maintenance.TableMaintenance(await table_of(location), locks, location, DEFAULT_RULE).clean()
     assert waiting == [False, True]
     assert normalised(gone.embedding, SIZE).tobytes() not in stored_bytes(folder_of(location))

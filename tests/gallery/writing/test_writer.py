@@ -7,7 +7,6 @@ import asyncio
 import shutil
 import time
 from dataclasses import replace
-from typing import Any
 from unittest.mock import AsyncMock
 
 import numpy as np
@@ -19,7 +18,6 @@ import gallery.writing.maintenance
 import gallery.writing.writer
 from gallery.location import Location
 from gallery.reading.reader import Reader
-from gallery.records import Subject
 from gallery.storage.disk import GalleryInUseError
 from gallery.writing.registry import Registry
 from gallery.writing.writer import Writer
@@ -31,11 +29,13 @@ from tests.gallery.sample_gallery import (
     enrol,
     face,
     found,
+    fragments,
     listed,
     people,
     refusal,
     table_folder,
     table_of,
+    unindexed,
     vectors,
     versions,
     writing,
@@ -73,13 +73,7 @@ async def test_a_dropped_collection_is_gone_and_its_name_is_free(
     await writer.drop(NAME)
     assert not table_folder(location, old.table).exists()
     assert await reader.collections() == writer.collections == []
-    for asked in (
-        writer.drop(NAME),
-        enrol(writer, face("Ada")),
-        reader.collection(NAME),
-        writer.delete_face(NAME, face("Ada").id),
-        writer.delete_subjects(NAME, ["Ada"]),
-    ):
+    for asked in (writer.drop(NAME), enrol(writer, face("Ada")), reader.collection(NAME)):
         assert await refusal(asked) == "COLLECTION_NOT_FOUND"
     new = await writer.create(NAME, replace(KIND, size=4, contract="new"), 0.5)
     assert await reader.collection(NAME) == new
@@ -92,7 +86,7 @@ async def test_a_collection_of_any_name_is_dropped_alone(writer: Writer, reader:
     for name in HOSTILE:
         await writer.create(name, KIND, None)
     for done, name in enumerate(HOSTILE, 1):
-        assert await writer.delete_face(name, face_id=name) == 0
+        assert await writer.delete_faces(name, [name]) == {}
         await writer.drop(name)
         assert [each.name for each in await reader.collections()] == sorted([*HOSTILE[done:], NAME])
 
@@ -125,7 +119,6 @@ async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> Non
     assert [stored.label for stored in listing] == ["0.jpg", "1.jpg", "2.jpg"]
     times = [stored.created for stored in listing]
     assert collection.created <= times[0] < times[1] < times[2]
-    assert await reader.subjects(NAME, "", None) == [Subject("Ada", 3, times[0], times[2])]
     _, statistics = await reader.statistics(NAME)
     assert statistics.bytes > 3 * 4 * SIZE
     assert abs((statistics.changed - times[-1]).total_seconds()) < 30
@@ -225,14 +218,12 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
     faces = people(56)
     await enrol(writer, *faces[:50])
     await writer.optimise()
-    for start, unindexed in ((50, 2), (52, 4), (54, 0)):
+    for start, outside in ((50, 2), (52, 4), (54, 0)):
         for each in faces[start : start + 2]:
             await enrol(writer, each)
         await writer.optimise()
-        assert await files_of(location, NAME) == 2
-        found = await (await table_of(location)).index_stats("id_idx")
-        assert found is not None
-        assert found.num_unindexed_rows == unindexed
+        assert await fragments(await table_of(location)) == 2
+        assert await unindexed(location, "id") == outside
     assert len(await listed(location)) == len(faces)
 
 
@@ -246,14 +237,12 @@ async def test_many_small_files_of_an_indexed_collection_are_merged(
     async with writing(location) as writer:
         await enrol(writer, *faces[:50])
         await writer.optimise()
-    for number, unindexed in ((50, 1), (51, 0)):
+    for number, outside in ((50, 1), (51, 0)):
         # A writer does not gather what an earlier one enrolled.
         async with writing(location) as writer:
             await enrol(writer, faces[number])
             await writer.optimise()
-        found = await (await table_of(location)).index_stats("id_idx")
-        assert found is not None
-        assert found.num_unindexed_rows == unindexed
+        assert await unindexed(location, "id") == outside
 
 
 @pytest.mark.usefixtures("early_indexes")
@@ -274,8 +263,8 @@ async def test_other_collections_are_optimised_while_one_is_cleaned(
     cleaning = asyncio.create_task(writer.clean())
     await begun.wait()
     await asyncio.wait_for(writer.optimise(), TIMEOUT_S)
-    assert await files_of(location, "z") == 1
-    assert await files_of(location, NAME) == 3
+    assert await fragments(await table_of(location, "z")) == 1
+    assert await fragments(await table_of(location)) == 3
     go_on.set()
     await cleaning
 
@@ -316,9 +305,3 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
         assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in data[name].iterdir())
     await writer.drop(NAME)
     assert await writer.clean() == {"a": 0, "z": 0}
-
-
-async def files_of(location: Location, name: str) -> int:
-    """Number of files of the newest version of a collection."""
-    statistics: Any = await (await table_of(location, name)).stats()
-    return int(statistics["fragment_stats"]["num_fragments"])

@@ -1,12 +1,18 @@
-"""Giving single faces to other subjects, and subjects without faces."""
+"""Giving faces to other subjects: single ones, by renaming and by merging; and subjects without faces.
 
-from collections.abc import Sequence
+`test_changes` tests any sequence of changes.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from gallery.location import Location
 from gallery.reading.live_empty_subjects import LiveEmptySubjects
 from gallery.reading.reader import Reader
 from gallery.records import Reassignment
-from gallery.transfer.backup import backup
 from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import (
     NAME,
@@ -17,13 +23,14 @@ from tests.gallery.sample_gallery import (
     listed,
     people,
     refusal,
-    stored_bytes,
     table_of,
     vectors,
     versions,
     writing,
 )
-from tests.gallery.sample_transfers import silent
+from tests.gallery.sample_transfers import exported, imported
+
+Change = Callable[[Writer], Coroutine[Any, Any, int]]
 
 
 async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep: Sequence[str] = ()) -> list[str]:
@@ -58,16 +65,6 @@ async def test_a_face_that_has_another_subject_by_now_stays(writer: Writer, loca
     assert await give(writer, [made.id], "somebody", "bob") == []
     assert list(await listed(location)) == [made.subject]
     assert await refusal(give(writer, [made.id], made.subject, " ")) == "INVALID_SUBJECT"
-
-
-async def test_a_face_gets_the_metadata_of_its_new_subject(writer: Writer, location: Location) -> None:
-    one, two = face("anna", vectors(2)[0]), face("bob", vectors(2)[1])
-    await enrol(writer, one, two)
-    await writer.set_metadata(NAME, "anna", {"floor": 3})
-    await give(writer, [two.id], "bob", "anna")
-    await give(writer, [one.id], "anna", "carl")
-    reader = Reader(location, 8)
-    assert await reader.metadata(NAME, ["anna", "carl"]) == {"anna": {"floor": 3}}
 
 
 async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer, location: Location) -> None:
@@ -145,32 +142,71 @@ async def test_deleted_renamed_and_merged_subjects_are_not_left_without_faces(
     await writer.merge_subjects(NAME, ["bob"], "eve")
     await writer.delete_subjects(NAME, ["carl"])
     assert await empty(location) == ["dora"]
-    await writer.delete_empty_subjects(NAME, ["dora"])
-    assert await empty(location) == []
 
 
-async def test_subjects_without_faces_go_with_their_collection_and_are_erased(
-    writer: Writer, location: Location
+async def repeated(writer: Writer, subject: str, **options: Any) -> tuple[str, str]:
+    """Enrol the same photo for a subject. Returns the id and the status of its face."""
+    [answer] = await writer.enrol(NAME, "contract", [face(subject)], **options)
+    return answer.face_id, answer.status
+
+
+async def test_the_same_photo_is_recognised_under_both_names(location: Location, writer: Writer) -> None:
+    """Under the former name, it neither brings the former subject back nor takes the face from the new one."""
+    key = ("key", "digest")
+    ada, bob = face("Ada"), face("Bob", source="another photo")
+    await enrol(writer, ada, bob, request=key)
+    await writer.rename_subject(NAME, "Ada", "Eve")
+    assert await repeated(writer, "Eve") == await repeated(writer, "Eve", replace=True) == (ada.id, "already")
+    assert await repeated(writer, "Ada") == (ada.id, "moved")
+    assert await enrol(writer, ada, bob, request=key, replace=True) == ["moved", "already"]
+    again, status = await repeated(writer, "Ada", replace=True)
+    assert (again == ada.id, status) == (False, "enrolled")
+    assert await repeated(writer, "Ada") == (again, "already")
+    assert await writer.delete_subjects(NAME, ["Ada"]) == 1
+    await writer.merge_subjects(NAME, ["Eve"], "Bob")
+    assert await repeated(writer, "Bob") == (ada.id, "already")
+    assert await repeated(writer, "Eve") == (face("Eve").id, "enrolled")
+    await writer.rename_subject(NAME, "Eve", "Ada")
+    assert [await repeated(writer, subject) for subject in ("Ada", "Bob")] == [
+        (face("Eve").id, "already"),
+        (ada.id, "already"),
+    ]
+    assert {subject: len(faces) for subject, faces in (await listed(location)).items()} == {"Ada": 1, "Bob": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda writer: writer.rename_subject(NAME, "Ada", "Bob"), "SUBJECT_EXISTS"),
+        (lambda writer: writer.rename_subject(NAME, "Ada", "Ada"), "SUBJECT_EXISTS"),
+        (lambda writer: writer.rename_subject(NAME, "Eve", "Ada"), "SUBJECT_NOT_FOUND"),
+        (lambda writer: writer.rename_subject(NAME, "Ada", "\u200b "), "INVALID_SUBJECT"),
+        (lambda writer: writer.merge_subjects(NAME, ["Ada", "Eve"], "Bob"), "SUBJECT_NOT_FOUND"),
+        (lambda writer: writer.merge_subjects(NAME, ["Ada"], "Eve"), "SUBJECT_NOT_FOUND"),
+        (lambda writer: writer.merge_subjects(NAME, ["Ada", "Bob"], "Bob"), "INVALID_SUBJECT"),
+    ],
+)
+async def test_a_refusal_changes_nothing(location: Location, writer: Writer, change: Change, code: str) -> None:
+    await enrol(writer, face("Ada"), face("Bob"))
+    before = await versions(location)
+    assert await refusal(change(writer)) == code
+    assert await versions(location) == before
+
+
+async def test_tables_of_earlier_versions_recognise_photos_enrolled_from_now_on(
+    location: Location, fresh: Location, tmp_path: Path
 ) -> None:
-    await writer.create_subject(NAME, "a-secret-name", "request")
-    await writer.create_subject(NAME, "anna", "request")
-    await writer.delete_subjects(NAME, ["a-secret-name"])
-    await writer.clean()
-    files = stored_bytes(folder_of(location))
-    assert (b"a-secret-name" in files, b"anna" in files) == (False, True)
-    assert await empty(location) == ["anna"]
-    await writer.drop(NAME)
-    assert list(folder_of(location).glob("empty-*")) == []
-
-
-async def test_subjects_without_faces_are_in_a_backup_and_in_the_gallery_after_a_restart(
-    location: Location, fresh: Location
-) -> None:
+    old, new = face("Ada", source="old"), face("Ada")
     async with writing(location) as writer:
-        await writer.create_subject(NAME, "anna", "request")
-    await backup(location, fresh, silent)
-    for place in (location, fresh):
-        async with writing(place) as writer:
-            assert await empty(place) == ["anna"]
-            await writer.optimise()
-            assert await refusal(writer.create_subject(NAME, "anna", "another")) == "SUBJECT_EXISTS"
+        await enrol(writer, old)
+    await (await table_of(location)).drop_columns(["source"])
+    [file] = await exported(location, tmp_path / "old")
+    assert [each.new for each in await imported(fresh, file)] == [1]
+    reader = Reader(location, 8)
+    assert await reader.enrolment_statuses(await reader.collection(NAME), [old, new], False) == ["already", None]
+    async with writing(location) as writer:
+        assert await enrol(writer, old, new) == ["already", "enrolled"]
+        await writer.rename_subject(NAME, "Ada", "Eve")
+        assert await repeated(writer, "Eve") == (new.id, "already")
+    [file] = await exported(location, tmp_path / "new")
+    assert [each.new for each in await imported(fresh, file)] == [1]

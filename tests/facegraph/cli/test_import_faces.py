@@ -2,11 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from facegraph.cli import import_faces
 from facegraph.client import Client
+from facegraph.client import retries as client_retries
 from gallery.location import Location
 from gallery.records import EmbeddingKind
 from gallery.transfer.parquet_export import export_gallery
@@ -48,6 +51,27 @@ def test_a_missing_collection_is_created_and_a_repeated_import_adds_nothing(
     assert (staff.collection("visitors").threshold, staff.collection("visitors").faces) == (0.25, COUNT)
     assert run("gallery", "import", export)[1] == f"imported visitors: 0 new of {COUNT} faces\n"
     assert run("gallery", "import", export, "--into", "staff")[1] == f"imported staff: {COUNT} new of {COUNT} faces\n"
+
+
+def test_an_import_continues_after_a_lost_connection(
+    run: Run, staff: Client, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, sent = httpx.Client.request, list[bool]()
+
+    def lost(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+        response = send(client, method, url, **options)
+        if url.endswith("/import"):
+            sent.append(len(sent) in (1, 2))
+            if sent[-1]:
+                raise httpx.ReadError("cut", request=response.request)
+        return response
+
+    monkeypatch.setattr(httpx.Client, "request", lost)
+    monkeypatch.setattr(client_retries, "_FIRST_BACKOFF_S", 0.0)
+    # The faces of the lost responses were already enrolled when they were sent again.
+    assert run("gallery", "import", export)[1] == f"imported visitors: {COUNT - 4} new of {COUNT} faces\n"
+    assert sent == [False, True, True, False, False]
+    assert staff.collection("visitors").faces == COUNT
 
 
 def test_an_import_of_another_model_or_that_the_service_refuses_is_an_error(

@@ -19,6 +19,14 @@ async def feed_of(location: Location) -> tuple[AsyncTable, RemovalFeed]:
     return table, RemovalFeed(await location.connect(), table.name)
 
 
+async def test_faces_that_an_enrolment_replaces_are_named(location: Location, writer: Writer) -> None:
+    await enrol(writer, *FACES)
+    table, feed = await feed_of(location)
+    await enrol(writer, FACES[1], replace=True)
+    await table.checkout_latest()
+    assert await feed.removed(table) == {FACES[0].id}
+
+
 async def test_a_face_that_is_logged_but_not_removed_yet_is_named_later(
     location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:

@@ -72,8 +72,14 @@ class Calendar:
         return ended
 
     def run_until(self, done: Callable[[], bool]) -> None:
-        """Let time pass until `done` returns True."""
+        """Let time pass until `done` returns True.
+
+        Raises:
+            RuntimeError: it never does, because nothing is left to happen.
+        """
         while not done():
+            if not self._events:
+                raise RuntimeError("the simulation has come to a standstill")
             self.now, _, action = heappop(self._events)
             action()
 

@@ -42,7 +42,7 @@ def _forwarding(changes: bool) -> Callable[[type[Operations]], type[Operations]]
 
     def forwarded(operation: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(operation)
-        async def forward(gallery: "Gallery", *args: Any, **options: Any) -> Any:
+        async def forward(gallery: "Gallery", /, *args: Any, **options: Any) -> Any:
             return await gallery.perform(operation, changes, *args, **options)
 
         return forward

@@ -126,12 +126,12 @@ def _column(batch: pa.RecordBatch, name: str) -> Any:
     given = batch.schema.field(name).type
     content = given.value_type if pa.types.is_dictionary(given) else given
     if not (_family(content) == _family(kind) or pa.types.is_null(content)):
-        raise _wrong_type(name, given)
+        raise _wrong_type(name, given, kind)
     try:
         # Times may be finer than microseconds.
         return batch[name].cast(kind, safe=not pa.types.is_timestamp(kind))
     except pa.ArrowException as error:
-        raise _wrong_type(name, given) from error
+        raise _wrong_type(name, given, kind) from error
 
 
 def _family(kind: pa.DataType) -> str:
@@ -140,8 +140,8 @@ def _family(kind: pa.DataType) -> str:
     return "time" if pa.types.is_timestamp(kind) else "number" if pa.types.is_integer(kind) else str(kind)
 
 
-def _wrong_type(name: str, given: pa.DataType) -> RequestError:
-    return RequestError("INVALID_REQUEST", f"The column {name} must be {COLUMN_TYPES[name]}, not {str(given)[:64]}")
+def _wrong_type(name: str, given: pa.DataType, kind: pa.DataType) -> RequestError:
+    return RequestError("INVALID_REQUEST", f"The column {name} must be {kind}, not {str(given)[:64]}")
 
 
 def _subject_keys(subjects: Any, first: int) -> Any:
@@ -171,7 +171,7 @@ def _vectors(column: Any, size: int, first: int) -> NDArray[np.float32]:
     kind = column.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not (is_list and pa.types.is_floating(kind.value_type)):
-        raise _wrong_type("vector", kind)
+        raise _wrong_type("vector", kind, pa.list_(pa.float32(), size))
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     if (row := pc.index(pc.equal(lengths, size), False).as_py()) >= 0:
         problem = f"The embedding has {lengths[row]} numbers, but the collection requires {size}"

@@ -12,7 +12,7 @@ from gallery.storage.empty_subjects import open_empty
 from gallery.storage.locks import CollectionLocks
 from gallery.storage.removals import erase_log
 from gallery.storage.side_tables import drop_beside, merge_beside
-from gallery.storage.tables import UNREADABLE
+from gallery.storage.tables import KEPT, UNREADABLE
 from gallery.writing import maintenance
 from gallery.writing.registry import OpenCollection, Registry
 from project.request_error import RequestError
@@ -114,8 +114,10 @@ class Maintainer:
         opened.unmerged = commits
         connection, name = self._registry.connection, opened.table.name
         await merge_beside(connection, name, "removed", "answers")
-        async with opened.locks.changing(removes=True):
-            await merge_beside(connection, name, "empty")
+        # Not skipped if it is damaged: unlike the two others, it cannot be replaced.
+        if empty := await open_empty(connection, name):
+            async with opened.locks.changing(removes=True):
+                await empty.optimize(cleanup_older_than=KEPT)
 
     async def _clean(self, opened: OpenCollection) -> int:
         if opened.removals == opened.erased:

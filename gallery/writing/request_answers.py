@@ -41,12 +41,13 @@ async def answer_to(connection: AsyncConnection, table: str, request: tuple[str,
         RequestError: ``IDEMPOTENCY_KEY_REUSED``: the token was used for a different request.
         Exception: the answers cannot be read at present.
     """
+    name = beside(table, "answers")
     try:
-        if (answers := await open_if_created(connection, beside(table, "answers"))) is None:
+        if (answers := await open_if_created(connection, name)) is None:
             return None
         found = await rows(answers, one_of("request", [digest(request[0])]), ["request_digest", "answer"])
     except UNREADABLE as error:
-        if store_problem(error):
+        if not await _is_damaged(connection, name):
             raise
         logger.warning("gallery: forgetting the answers beside %s after %r", table, error)
         await drop_beside(connection, table, "answers")
@@ -78,3 +79,18 @@ def storing_may_fail() -> Iterator[None]:
         yield
     except Exception as error:
         logger.warning("gallery: the answer to a request was not kept: %r", error)
+
+
+async def _is_damaged(connection: AsyncConnection, name: str) -> bool:
+    """Whether the answers that could not be read are damaged, so that a second try fails as well.
+
+    Raises:
+        Exception: the object store has a problem.
+    """
+    try:
+        await (await connection.open_table(name)).query().to_arrow()
+    except UNREADABLE as error:
+        if store_problem(error):
+            raise
+        return True
+    return False

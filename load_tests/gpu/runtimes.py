@@ -24,7 +24,7 @@ class Runtime:
         return f"{self.engine} on {self.device.kind}"
 
     def problem(self) -> str:
-        """Return why this machine cannot measure it; empty if it can. Imports no other engine."""
+        """Return why this machine cannot measure it; empty if it can."""
         package = "torch" if self.engine == "torch" else "onnxruntime"
         if find_spec(package) is None:
             return f"{package} is not installed"
@@ -53,9 +53,12 @@ def reference_runtime() -> Runtime:
 
 @cache
 def gpu_name() -> str:
-    """Return name, driver and memory of the first NVIDIA GPU; empty if there is none."""
-    if shutil.which("nvidia-smi") is None:
-        return ""
-    command = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.partition("\n")[0].strip() if done.returncode == 0 else ""
+    """Return name, driver and memory of the first NVIDIA GPU, or only its name; empty if there is none."""
+    if shutil.which("nvidia-smi"):
+        command = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0 and (line := done.stdout.partition("\n")[0].strip()):
+            return line
+    # Containers may have a GPU without the command.
+    cuda = import_module("torch").cuda if find_spec("torch") else None
+    return str(cuda.get_device_name(0)) if cuda and cuda.is_available() else ""

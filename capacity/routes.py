@@ -14,7 +14,7 @@ class RequestShape:
 
     Attributes:
         photos: photos of the request.
-        detector: candidate roles, of which the first that is configured is used. A task stands for its default role.
+        detector: candidate roles. The first one that is configured is used. A task stands for its default role.
         networks: the same for each network.
         optional: tasks that are called if the configuration has a stage for them.
         gallery: the gallery's deployment that is called at the end.

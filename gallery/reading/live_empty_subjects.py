@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import pyarrow as pa
-from lancedb import AsyncConnection, AsyncTable
+from lancedb import AsyncConnection
 
 from gallery.storage.empty_subjects import EMPTY_SCHEMA, open_empty
+from gallery.storage.latest_table import LatestTable
+from gallery.storage.side_tables import beside
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +27,7 @@ class LiveEmptySubjects:
         self._connection = connection
         self._name = table
         self._lock = asyncio.Lock()
-        self._table: AsyncTable | None = None
+        self._latest_table: LatestTable | None = None
         self._version = -1
         self._listed: Sequence[str] | None = None
 
@@ -43,14 +45,11 @@ class LiveEmptySubjects:
     async def _latest(self) -> Sequence[str]:
         """Return the listed ids: the same object until the list changes."""
         async with self._lock:
-            if self._table is None:
-                self._table = await open_empty(self._connection, self._name)
-            version = -1
-            if self._table is not None:
-                await self._table.checkout_latest()
-                version = await self._table.version()
+            if self._latest_table is None and await open_empty(self._connection, self._name):
+                self._latest_table = LatestTable(self._connection, beside(self._name, "empty"))
+            table, version = await self._latest_table.latest() if self._latest_table else (None, -1)
             if self._listed is None or version != self._version:
-                rows = EMPTY_SCHEMA.empty_table() if self._table is None else await self._table.query().to_arrow()
+                rows = EMPTY_SCHEMA.empty_table() if table is None else await table.query().to_arrow()
                 listed = await asyncio.to_thread(_sorted_ids, rows)
                 self._listed, self._version = listed, version
             return self._listed

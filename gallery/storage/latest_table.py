@@ -12,14 +12,15 @@ Trace: TypeAlias = tuple[int, int]
 """Inode and time of change, in nanoseconds, of the folder in which Lance writes one file per version of a table."""
 
 SETTLED_S = 3.0
-"""File systems round the time of a change, some of them to two seconds. Another change may keep it for as long."""
+"""How long LanceDB is still asked after a change. File systems round the time of a change, some to two seconds, so a
+second change within that time may not be visible in it."""
 
 
 class LatestTable:
     """Follows a table of the gallery, so that each use sees every acknowledged change.
 
-    Asking LanceDB takes half a millisecond. If the gallery is in a folder, it is asked only after the folder of the
-    table's versions has changed, and for another `SETTLED_S`.
+    Asking LanceDB takes half a millisecond. If the gallery is in a folder, it is asked only if the folder of the
+    table's versions has changed within the last `SETTLED_S`.
 
     Args:
         connection: opens the table on first use.
@@ -49,7 +50,7 @@ class LatestTable:
             Exception: one of `gallery.storage.tables.UNREADABLE`.
         """
         # Looked at before the version: a change in between is noticed next time.
-        trace, now = self._looked(), time.monotonic()
+        trace, now = self._folder_trace(), time.monotonic()
         if trace != self._trace:
             self._trace, self._since, self._settled = trace, now, False
         if self._table is None:
@@ -64,7 +65,7 @@ class LatestTable:
                 self._settled = now - self._since > SETTLED_S
         return self._table, self._version
 
-    def _looked(self) -> Trace | None:
+    def _folder_trace(self) -> Trace | None:
         """Return the trace of the table's versions; None in an object store, or if there are none."""
         if self._versions is None:
             return None

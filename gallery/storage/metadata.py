@@ -81,7 +81,10 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
 
 
 async def with_metadata(table: AsyncTable, faces: pa.Table, given: Mapping[str, str] | None = None) -> pa.Table:
-    """Give rows the metadata of their subjects, or what is `given`, by their keys, to those that have no face yet."""
+    """Return rows with the metadata of their subjects. A subject without a face gets its entry in `given`, by key.
+
+    If there is no metadata at all, the rows stay as they are.
+    """
     if not given and not await has_metadata(table):
         return faces
     current = await texts_of_subjects(table, sorted(set(faces["subject_key"].to_pylist())))

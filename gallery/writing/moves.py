@@ -60,7 +60,7 @@ async def move_faces(
         faces: their rows.
         subjects: the new subject of each.
         commit: number of the commit. Readers read the faces again, because they have a new one.
-        keep_metadata: whether the faces keep their metadata, or get that of their new subjects.
+        keep_metadata: if False, the faces get the metadata of their new subjects.
     """
     keys = {subject: subject_key(subject) for subject in set(subjects)}
     columns = {"subject": subjects, "subject_key": [keys[each] for each in subjects], "commit": [commit] * len(faces)}

@@ -98,7 +98,7 @@ class SubjectChanges:
                     if total and total == found["subject"].to_pylist().count(subject):
                         await list_empty(connection, table.name, subject, "", may_be_listed=True)
                 subjects = [faces[face_id].new for face_id in found["id"].to_pylist()]
-                await self._give(opened, found, subjects, keep_metadata=False)
+                await self._log_and_move(opened, found, subjects, keep_metadata=False)
                 new |= set(subjects)
             await unlist_empty(connection, table.name, sorted(map(subject_key, new)))
             moved = given + list(map(str, found["id"].to_pylist()))
@@ -149,12 +149,13 @@ class SubjectChanges:
         keys = sorted({subject_key(subject) for subject in subjects})
         await unlist_empty(self._registry.connection, opened.table.name, keys)
         faces = await opened.table.query().where(one_of("subject_key", keys)).to_arrow()
-        await self._give(opened, faces, [to] * len(faces), keep_metadata=keep_metadata)
+        await self._log_and_move(opened, faces, [to] * len(faces), keep_metadata=keep_metadata)
         return len(faces)
 
-    async def _give(
+    async def _log_and_move(
         self, opened: OpenCollection, faces: pa.Table, subjects: Sequence[str], *, keep_metadata: bool
     ) -> None:
+        """Log faces as removed from their subjects, then give them to other `subjects` in one commit."""
         await self._registry.log_removed(opened, faces)
         opened.commits += 1
         await move_faces(opened.table, faces, subjects, self._registry.next_commit(), keep_metadata=keep_metadata)

@@ -52,14 +52,14 @@ def odd_faces() -> list[NewFace]:
 async def filled(location: Location) -> None:
     """Create a gallery of three collections, one of them empty. A face and a collection were deleted.
 
-    The subject "nobody yet" has no faces.
+    The subject "without faces" has no faces.
     """
     async with writing(location) as writer:
         await enrol(writer, *odd_faces(), request=("key", "digest"))
         await enrol(writer, *people(20))
         await enrol(writer, face("somebody deleted", vectors(1, 9)[0]))
         await writer.delete_subjects(NAME, ["somebody deleted"])
-        await writer.create_subject(NAME, "nobody yet", "request")
+        await writer.create_subject(NAME, "without faces", "request")
         await writer.create("empty", KIND, None)
         await writer.create("dropped", KIND, None)
         await writer.drop("dropped")

@@ -55,7 +55,7 @@ async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
     async with writing(copy) as writer:
         assert set(await enrol(writer, *odd_faces(), request=("key", "digest"))) == {"already"}
         assert await enrol(writer, face("new"), people(1)[0]) == ["enrolled", "already"]
-        assert await refusal(writer.create_subject(NAME, "nobody yet", "another")) == "SUBJECT_EXISTS"
+        assert await refusal(writer.create_subject(NAME, "without faces", "another")) == "SUBJECT_EXISTS"
 
 
 async def test_an_interrupted_backup_leaves_nothing_and_can_be_repeated(location: Location, copy: Location) -> None:

@@ -95,11 +95,17 @@ async def test_with_the_rule_all_each_photos_most_similar_face_is_compared_with_
     assert await run_many(People(), "anna-large bob", "carl anne", "bob", pick=Pick()) == [0.94, 0.0]
 
 
-async def test_a_reference_that_cannot_be_compared_is_an_error_before_the_others_are_examined() -> None:
+@pytest.mark.parametrize(
+    ("reference", "refusal"),
+    [("nobody", "NO_FACE_DETECTED: reference: No face"), ("anna bob", "MULTIPLE_FACES_DETECTED: reference: Multiple")],
+)
+async def test_a_reference_that_cannot_be_compared_is_an_error_before_the_others_are_examined(
+    reference: str, refusal: str
+) -> None:
     people = People()
-    with pytest.raises(RequestError, match="NO_FACE_DETECTED: reference: No face detected"):
-        await run_many(people, "nobody", "anna")
-    assert people.detected == [["nobody"]]
+    with pytest.raises(RequestError, match=refusal):
+        await run_many(people, reference, "anna", pick=Pick("one"))
+    assert people.detected == [[reference]]
 
 
 async def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> None:

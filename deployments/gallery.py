@@ -24,6 +24,8 @@ logger = logging.getLogger("ray.serve")
 
 WRITER_PATIENCE_S = 60
 """How long a new writer waits for its predecessor to release the gallery, in seconds."""
+READER_PATIENCE_S = 20
+"""How long a new reader waits for a writer to create the gallery, in seconds."""
 CHECK_PERIOD_S = 10.0
 """Time between a reader's checks of all collections, in seconds."""
 MEASURE_PERIOD_S = 15
@@ -115,7 +117,10 @@ class GalleryReader:
 
     async def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:  # type: ignore[misc]
         from gallery.reading.reader import Reader
+        from gallery.reading.snapshot import wait_until_created
 
+        # Both start at the same time. If there is still no gallery afterwards, `ready` fails.
+        await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
         self._report = ReaderReport()
         self._metrics = GalleryMetrics()
@@ -160,7 +165,7 @@ class GalleryReader:
             try:
                 await check()
             except Exception as error:
-                # The gallery does not exist yet, or is gone; `ready` fails as well.
+                # The gallery does not exist or cannot be read; `ready` fails as well.
                 logger.warning("gallery: its %s cannot be checked: %r", what, error)
             await asyncio.sleep(CHECK_PERIOD_S)
 

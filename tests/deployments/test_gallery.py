@@ -82,10 +82,20 @@ async def test_only_reads_are_repeated_when_a_replica_dies() -> None:
     assert (writer.calls, reader.calls) == (1, 2)
 
 
+async def test_a_reader_waits_until_the_writer_has_created_the_gallery(tmp_path: Path) -> None:
+    with serve_log() as log:
+        starting = asyncio.create_task(started_reader(tmp_path))
+        await asyncio.sleep(0)
+        await started_writer(tmp_path)
+        await (await starting).ready()
+    assert log == []
+
+
 async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deployments.gallery, "CHECK_PERIOD_S", 0.01)
+    monkeypatch.setattr(deployments.gallery, "READER_PATIENCE_S", 0)
     monkeypatch.setattr(readiness, "PERIOD_S", 0.01)
     reader = await started_reader(tmp_path)
     with pytest.raises(ValueError, match="not found"):

@@ -22,6 +22,7 @@ COLUMN_TYPES = {
     "label": pa.string(),
     "created": pa.timestamp("us", tz="UTC"),
     "source": pa.int64(),
+    "place": pa.string(),
     "metadata": pa.string(),
 }
 """Types of the columns of a batch. All but the first two are optional."""
@@ -29,6 +30,9 @@ MAX_LABEL = 512
 """Maximum length of a label, in characters."""
 _MAX_ROWS = 8192
 _MAX_NUMBERS = 2**23
+_NUMBER = r", -?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?(e-[0-9]{2})?"
+_PLACE = rf'^\["[0-9a-f]{{32}}"({_NUMBER}){{5}}\]$'
+"""Matches `gallery.records.FacePlace.text`."""
 
 
 def rows_per_commit(size: int) -> int:
@@ -47,13 +51,14 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
 
     Args:
         batch: ``subject`` (text) and ``vector`` (lists of `size` numbers), and optionally ``id`` (32 hex digits),
-            ``label`` (text), ``created`` (a time), ``source`` (int64), and ``metadata`` of the subjects (JSON).
+            ``label`` (text), ``created`` (a time), ``source`` (int64), ``place`` (`FacePlace.text`), and ``metadata``
+            of the subjects (JSON).
         size: length of an embedding.
         first: number of the first row, for messages.
 
     Returns:
-        Rows with ``id``, ``subject``, ``subject_key``, ``label``, ``created``, ``vector`` (float32, length 1) and
-        ``source``, and ``metadata`` if the batch has it.
+        Rows with ``id``, ``subject``, ``subject_key``, ``label``, ``created``, ``vector`` (float32, length 1),
+        ``source`` and ``place``, and ``metadata`` if the batch has it.
 
     Raises:
         RequestError: ``INVALID_REQUEST``, ``INVALID_SUBJECT``, ``INVALID_METADATA`` or ``INVALID_EMBEDDING``; the
@@ -69,6 +74,9 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
     keys = _subject_keys(subjects, first)
     labels = pc.fill_null(_column(batch, "label"), "")
     _check(pc.less_equal(pc.utf8_length(labels), MAX_LABEL), f"The label has more than {MAX_LABEL} characters", first)
+    places = _column(batch, "place")
+    valid_places = pc.fill_null(pc.match_substring_regex(places, _PLACE), True)
+    _check(valid_places, "The place is not in the format of an export", first)
     created = pc.fill_null(_column(batch, "created"), pa.scalar(datetime.now(UTC), COLUMN_TYPES["created"]))
     raw = _vectors(batch["vector"], size, first)
     unit, usable = normalised_rows(raw)
@@ -83,7 +91,7 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
         sources = pa.array(map(source_number, of_vectors), pa.int64())
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(unit.reshape(-1)), size)
     columns = {"id": ids, "subject": subjects, "subject_key": keys, "label": labels, "created": created}
-    columns |= {"vector": vectors, "source": sources}
+    columns |= {"vector": vectors, "source": sources, "place": places}
     if "metadata" in batch.schema.names:
         columns["metadata"] = _metadata(_column(batch, "metadata"), first)
     rows = pa.record_batch(columns)

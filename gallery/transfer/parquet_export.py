@@ -137,7 +137,7 @@ def import_errors(path: Path) -> Iterator[None]:
 
 def _export_schema(size: int) -> pa.Schema:
     fields = faces_schema(size)
-    return pa.schema([*(fields.field(name).remove_metadata() for name in (*REQUIRED, "source")), METADATA])
+    return pa.schema([*(fields.field(name).remove_metadata() for name in (*REQUIRED, "source", "place")), METADATA])
 
 
 def _checked(text: bytes) -> tuple[str, EmbeddingKind, float | None]:

@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 
 from gallery.location import Location
 from gallery.reading.reader import Reader
-from gallery.records import EmbeddingKind, NewFace
+from gallery.records import EmbeddingKind, FacePlace, NewFace
 from gallery.transfer.consistent_reads import Report
 from gallery.transfer.parquet_export import export_gallery
 from gallery.transfer.parquet_import import Imported, import_files
 from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, enrol, face, people, vectors, writing
 
-COLUMNS = ["id", "subject", "label", "created", "vector", "source"]
+COLUMNS = ["id", "subject", "label", "created", "vector", "source", "place"]
 FACES = 2 * len(HOSTILE) + 20
 """Number of faces in the collection `NAME`."""
 ODD_NAME = "Ünïcode 'name'/.."
@@ -43,10 +43,13 @@ def stop_at(what: str) -> Report:
 
 
 def odd_faces() -> list[NewFace]:
-    """Faces with odd subjects and labels, two of each subject, and embeddings that are not of length 1."""
+    """Faces with odd subjects and labels, two of each subject, one of them with a place, and long embeddings."""
+    places = [None, FacePlace("0" * 32, (-0.01, 0.25, 0.5, 1e-6), 0.987654)]
     embeddings = vectors(2 * len(HOSTILE), seed=5) * np.float32(3.7)
     pairs = zip(HOSTILE * 2, [*reversed(HOSTILE), *HOSTILE], embeddings, strict=True)
-    return [NewFace(subject, str(n % 2), label, vector) for n, (subject, label, vector) in enumerate(pairs)]
+    return [
+        NewFace(subject, str(n % 2), label, vector, places[n % 2]) for n, (subject, label, vector) in enumerate(pairs)
+    ]
 
 
 async def filled(location: Location) -> None:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.records import MAX_SUBJECT, NewFace, subject_key
+from gallery.records import MAX_SUBJECT, FacePlace, NewFace, subject_key
 from gallery.transfer.face_batches import checked_batch, rows_per_commit
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 from tests.gallery.sample_gallery import HOSTILE, SIZE, vectors
 
 ROWS = 5
+PLACE = FacePlace("a" * 32, (0.25, 0.25, 0.25, 0.25), 0.5).text
 
 
 def batch(**columns: Any) -> pa.RecordBatch:
@@ -25,7 +26,7 @@ def batch(**columns: Any) -> pa.RecordBatch:
 
 
 def with_cell(column: str, value: Any) -> pa.RecordBatch:
-    cells = batch(id=[f"{row:032x}" for row in range(ROWS)], label=[""] * ROWS).to_pydict()
+    cells = batch(id=[f"{row:032x}" for row in range(ROWS)], label=[""] * ROWS, place=[None] * ROWS).to_pydict()
     cells[column][3] = value
     return pa.record_batch({name: pa.array(values) for name, values in cells.items()})
 
@@ -53,6 +54,7 @@ def test_rows_are_those_that_an_enrolment_would_store(subjects: list[str]) -> No
         *(("id", face_id, "INVALID_REQUEST") for face_id in ("0" * 31, "g" * 32, "0" * 31 + "\n", None)),
         ("subject", None, "INVALID_REQUEST"),
         ("label", "x" * 513, "INVALID_REQUEST"),
+        *(("place", PLACE.replace(*part), "INVALID_REQUEST") for part in (("0.5", "NaN"), ("0.5", "00"), ("a", "z"))),
     ],
 )
 def test_an_error_names_the_row(column: str, value: Any, code: str) -> None:
@@ -92,6 +94,12 @@ def test_the_usual_types_of_text_times_and_numbers_are_accepted() -> None:
     for name in ("id", "subject", "label", "vector"):
         assert given[name] == plain[name]
     assert given["created"].cast(pa.int64()).to_pylist() == [1] * ROWS
+
+
+@given(st.tuples(*[st.floats(-9, 9)] * 4), st.floats(0, 1))
+def test_a_place_stays_as_it_is(box: tuple[float, float, float, float], score: float) -> None:
+    places = [FacePlace("a" * 32, box, score).text, None] + [PLACE] * (ROWS - 2)
+    assert checked_batch(batch(place=places), SIZE)["place"].to_pylist() == places
 
 
 def test_of_rows_with_one_id_the_last_counts() -> None:

@@ -31,7 +31,7 @@ from gallery.records import (
     Subject,
     subject_key,
 )
-from gallery.storage.metadata import described, has_metadata, texts_of_subjects
+from gallery.storage.metadata import described, texts_of_subjects
 from gallery.storage.stored_faces import StoredFaces
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
@@ -167,7 +167,7 @@ class Reader(FaceReads):
 
         async def ask(faces: FaceTable) -> dict[str, Metadata]:
             table = await faces.latest()
-            if not await has_metadata(table):
+            if not faces.has_metadata:
                 return {}
             texts = await texts_of_subjects(table, list(by_key))
             return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
@@ -195,7 +195,8 @@ class Reader(FaceReads):
             hits = await self._exact.find(faces, self._gallery.tables, unit, count)
             if hits is None:
                 table = await faces.latest()
-                hits = await described(table, [await faces.index.best(table, probe, count) for probe in unit])
+                hits = [await faces.index.best(table, probe, count) for probe in unit]
+                return await described(table, hits) if faces.has_metadata else hits
             return hits
 
         return collection, await self._gallery.read(collection, ask)

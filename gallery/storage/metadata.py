@@ -32,9 +32,9 @@ async def texts_of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str,
 
 
 async def described(table: AsyncTable, found: list[list[Hit]]) -> list[list[Hit]]:
-    """Return the hits of searches with the metadata of their subjects."""
+    """Return the hits of searches of a table that has metadata, with the metadata of their subjects."""
     ids = {hit.face_id for hits in found for hit in hits}
-    if not (ids and await has_metadata(table)):
+    if not ids:
         return found
     stored: Any = await rows(table, one_of("id", sorted(ids)), ["id", COLUMN.name])
     texts = {row["id"]: row[COLUMN.name] for row in stored}

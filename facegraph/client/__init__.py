@@ -63,6 +63,7 @@ from facegraph.client.service import Autoscaling as Autoscaling
 from facegraph.client.service import Calls as Calls
 from facegraph.client.service import Defaults as Defaults
 from facegraph.client.service import Health as Health
+from facegraph.client.service import Index as Index
 from facegraph.client.service import Network as Network
 from facegraph.client.service import Networks as Networks
 from facegraph.client.service import Replicas as Replicas

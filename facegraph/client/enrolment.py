@@ -128,11 +128,11 @@ def enrol(
         replace: whether to delete the subject's other faces in the same commit.
         metadata: new metadata of the subject, a JSON object of at most 4,096 bytes and 5 levels.
     """
-    options = given(locals(), "collection", "subject", "photos", "metadata")
     if not photos:
         raise ValueError("there is no photo to enrol")
     entries = [PhotoEntry(subject, upload_from(photo)) for photo in photos]
-    form = {} if metadata is None else {"metadata": [json.dumps(metadata)]}
+    options = given(locals(), enrol.__kwdefaults__)
+    form = {"metadata": [json.dumps(options.pop("metadata"))]} if "metadata" in options else {}
     return _enrol(collection, entries, options, partial(decode, Enrolment), form=form)
 
 
@@ -157,7 +157,7 @@ def enrol_many(
         photos: pairs of a subject's id and a photo.
         detector, liveness, liveness_network, quality, faces, duplicate: as in `enrol`.
     """
-    options = given(locals(), "collection", "photos")
+    options = given(locals(), enrol_many.__kwdefaults__)
     entries = (PhotoEntry(subject, upload_from(photo)) for subject, photo in photos)
     return _enrol_batches(collection, upload_batches(entries), options, 0)
 
@@ -182,7 +182,6 @@ def enrol_embeddings(
     Raises:
         ValueError: there are no embeddings, or they have different contracts.
     """
-    options = given(locals(), "collection", "embeddings")
     entries = list(embeddings)
     contracts = {each.embedding.contract for each in entries}
     if len(contracts) != 1:
@@ -191,7 +190,7 @@ def enrol_embeddings(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "embeddings"),
-        json={"contract": contracts.pop(), "embeddings": sent, **options},
+        json={"contract": contracts.pop(), "embeddings": sent, **given(locals(), enrol_embeddings.__kwdefaults__)},
         headers=_idempotency_key(),
         decode=partial(decode, EmbeddingsEnrolment),
     )

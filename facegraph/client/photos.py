@@ -128,7 +128,7 @@ def detect(
     return ApiCall(
         method="POST",
         path=api_path("detect"),
-        params=given(locals(), "photo"),
+        params=given(locals(), detect.__kwdefaults__),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, DetectedPhoto),
     )
@@ -156,7 +156,7 @@ def embed(
     return ApiCall(
         method="POST",
         path=api_path("embed"),
-        params=given(locals(), "photo"),
+        params=given(locals(), embed.__kwdefaults__),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, EmbeddedPhoto),
     )
@@ -189,7 +189,7 @@ def verify(
     return ApiCall(
         method="POST",
         path=api_path("verify"),
-        params=given(locals(), "photo1", "photo2"),
+        params=given(locals(), verify.__kwdefaults__),
         files=[("photo1", upload_from(photo1)), ("photo2", upload_from(photo2))],
         decode=partial(decode, Verification),
     )
@@ -222,7 +222,7 @@ def verify_many(
     return ApiCall(
         method="POST",
         path=api_path("verify", "many"),
-        params=given(locals(), "reference", "photos"),
+        params=given(locals(), verify_many.__kwdefaults__),
         files=[("reference", upload_from(reference)), *(("photo", upload_from(photo)) for photo in photos)],
         decode=partial(decode, ManyVerification),
     )
@@ -236,11 +236,10 @@ def compare(
     Args:
         metric, threshold: as in `verify`.
     """
-    options = given(locals(), "embedding1", "embedding2")
     pair = {"embedding1": embedding1.as_json(), "embedding2": embedding2.as_json()}
     return ApiCall(
         method="POST",
         path=api_path("compare"),
-        json=pair | options,
+        json=pair | given(locals(), compare.__kwdefaults__),
         decode=partial(decode, Comparison),
     )

@@ -1,6 +1,6 @@
 """Types that several responses share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -167,11 +167,11 @@ class Embedding:
         return {"contract": self.contract, "values": self.values}
 
 
-def given(arguments: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """The optional arguments of a function that are not None. The service has defaults for the others.
+def given(arguments: Mapping[str, Any], names: Iterable[str] | None = None) -> dict[str, Any]:
+    """The arguments that are not None. The service has defaults for the others.
 
     Args:
-        arguments: `locals()`, before the function has other variables.
-        others: names of arguments that are sent elsewhere.
+        arguments: by name. It may be `locals()`.
+        names: names of the arguments to include, such as a function's `__kwdefaults__`; None for all.
     """
-    return {name: value for name, value in arguments.items() if name not in others and value is not None}
+    return {name: arguments[name] for name in names or arguments if arguments[name] is not None}

@@ -86,7 +86,7 @@ def search(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "search"),
-        params=given(locals(), "collection", "photo"),
+        params=given(locals(), search.__kwdefaults__),
         files=[("photo", upload_from(photo))],
         decode=partial(decode, SearchedPhoto),
     )
@@ -108,6 +108,6 @@ def search_embedding(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "search", "embedding"),
-        json={"embedding": embedding.as_json(), **given(locals(), "collection", "embedding")},
+        json={"embedding": embedding.as_json(), **given(locals(), search_embedding.__kwdefaults__)},
         decode=partial(decode, SearchedEmbedding),
     )

@@ -55,7 +55,7 @@ def verify_subject(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "verify"),
-        params=given(locals(), "collection", "subject", "photo"),
+        params=given(locals(), verify_subject.__kwdefaults__),
         form={"subject": [subject]},
         files=[("photo", upload_from(photo))],
         decode=partial(decode, SubjectVerification),

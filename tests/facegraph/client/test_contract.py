@@ -4,12 +4,14 @@ import base64
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from facegraph import client
 from facegraph.client import Client, Embedding, SubjectEmbedding
 from facegraph.client.api_call import Page
 from tests.api.openapi import SNAPSHOT
@@ -104,6 +106,20 @@ def test_every_response_field_is_decoded_and_no_other_is_required(method: str) -
     if method not in ("delete_collection", "set_metadata"):
         found = decoded.items if isinstance(decoded, Page) else decoded
         assert json.loads(json.dumps(found, default=encoded)) == (body[FIELDS[method]] if method in FIELDS else body)
+
+
+def records(kind: Any) -> Iterator[Any]:
+    """The records that values of a type contain."""
+    if is_dataclass(kind):
+        yield kind
+    for inner in get_type_hints(kind).values() if is_dataclass(kind) else get_args(kind):
+        yield from records(inner)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "health", "enrol_many"])
+def test_every_record_of_an_answer_is_exported(method: str) -> None:
+    for record in records(inspect.signature(getattr(Client, method)).return_annotation):
+        assert getattr(client, record.__name__) is record
 
 
 def encoded(value: Any) -> Any:

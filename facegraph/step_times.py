@@ -75,10 +75,10 @@ def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, f
     return found
 
 
-def median_steps(responses: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each step over the responses that have it."""
+def medians(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each figure over the mappings that have it."""
     values: dict[str, list[float]] = {}
-    for steps in responses:
-        for name, milliseconds in steps.items():
-            values.setdefault(name, []).append(milliseconds)
+    for each in figures:
+        for name, value in each.items():
+            values.setdefault(name, []).append(value)
     return {name: median(entries) for name, entries in values.items()}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class CollectionClient:
     """
 
     def __init__(self, http: HTTPConnectionPool, collection: str, embedder: str) -> None:
-        self._http, self._path = http, f"/v1/collections/{collection}"
+        self._http, self._path = http, f"/v1/collections/{quote(collection, safe='')}"
         about = self._send("GET", "/v1/models").json()["embedders"][embedder]
         self.kind = {
             "embedder": embedder,
@@ -53,11 +54,11 @@ class CollectionClient:
 
     def delete(self, subject: str) -> None:
         """Delete a subject."""
-        self._send("DELETE", f"{self._path}/subjects/{subject}")
+        self._send("DELETE", f"{self._path}/subjects/{quote(subject, safe='')}")
 
     def list_subjects(self, after: str) -> None:
         """List 100 subjects."""
-        self._send("GET", f"{self._path}/subjects?after={after}&limit=100")
+        self._send("GET", f"{self._path}/subjects", fields={"after": after, "limit": "100"})
 
     def count(self) -> None:
         """Count the faces and subjects."""

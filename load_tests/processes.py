@@ -63,6 +63,17 @@ def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
     return Sample(at, cpu, machine_cpu, replicas, used)
 
 
+def cpu_times(process: psutil.Process) -> dict[int, float]:
+    """Return the CPU seconds of a process and all its descendants so far, by process id."""
+    found = dict[int, float]()
+    for each in family(process):
+        # It may exit in the meantime.
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            found[each.pid] = times.user + times.system
+    return found
+
+
 def family(process: psutil.Process) -> list[psutil.Process]:
     """Return a process and its descendants."""
     return [process, *process.children(recursive=True)]

@@ -13,7 +13,7 @@ from facegraph.cli.output import escaped, print_json, print_line, stderr, stdout
 from facegraph.cli.service_client import service_client
 from facegraph.client import LivenessPolicy
 from facegraph.client.schemas import given
-from facegraph.step_times import STEPS, median_steps
+from facegraph.step_times import STEPS, medians
 
 PERCENTILES = (50, 95, 99)
 
@@ -55,7 +55,7 @@ def _summary(result: LoadResult) -> dict[str, object]:
         "answers_per_s": result.rate,
         **{f"p{percent}_ms": result.percentile(percent) for percent in PERCENTILES},
         "errors": dict(result.errors),
-        "steps_ms": median_steps(result.answers),
+        "steps_ms": medians(result.answers),
     }
 
 
@@ -67,7 +67,7 @@ def _show(result: LoadResult) -> None:
         print_line(f"[yellow]{count}[/] {escaped(code)}")
     table = Table("where the time went, in medians", box=None, padding=(0, 2, 0, 0))
     table.add_column("ms", justify="right")
-    found = median_steps(result.answers)
+    found = medians(result.answers)
     for name, label in STEPS.items():
         if name in found:
             table.add_row(label, f"{found[name]:.1f}")

@@ -3,16 +3,16 @@
 import re
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import typer
 
-from facegraph.step_times import median_steps
+from facegraph.step_times import medians
 from load_tests import RESULTS
-from load_tests.processes import MEMORY, Sample, sample
+from load_tests.processes import MEMORY, Sample, cpu_times, sample
 from load_tests.programs import RunningService, comparing, load, running_program
 from load_tests.records import Request, answers_between, read
 
@@ -20,6 +20,8 @@ RECORDS = RESULTS / "bench.jsonl"
 WARM_UP_S = 1.0
 LIMIT_S = 120
 """Maximum time for the last responses to arrive, in seconds."""
+READING_S = 2.0
+"""Time between readings of CPU times, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,11 @@ def summed_up(
     if not answers:
         raise RuntimeError(f"{what} {route}, {clients} clients: {refused} refusals, {failed} failures, no answer")
     count, times = answers_between(requests, first.at, last.at), [each.milliseconds or 0 for each in answers]
-    # The time of a process that exited in the meantime is lost.
+    # What a process used between its last reading and its exit is lost.
     cpu = {process: (spent - first.cpu.get(process, 0)) / count for process, spent in last.cpu.items()}
-    replica_cpu = dict.fromkeys(last.replicas.values(), 0.0)
-    for process, deployment in last.replicas.items():
+    replicas = {**first.replicas, **last.replicas}
+    replica_cpu = dict.fromkeys(replicas.values(), 0.0)
+    for process, deployment in replicas.items():
         replica_cpu[deployment] += cpu.get(process, 0.0)
     numbers = {
         "rate": count / seconds,
@@ -112,13 +115,17 @@ def summed_up(
         "replicas": len(last.replicas),
     }
     counts = {"answers": len(answers), "refused": refused, "failed": failed}
-    steps = median_steps(each.details.get("steps", {}) for each in answers)
+    steps = medians(each.details.get("steps", {}) for each in answers)
     busy_cores = (last.machine_cpu - first.machine_cpu) / seconds
     return Measurement(what, route, clients, numbers, counts, steps, replica_cpu, busy_cores)
 
 
 def _samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
+    """Sample at the beginning and at the end, where processes that have exited have their last CPU times."""
     time.sleep(WARM_UP_S)
-    first = sample(process)
-    time.sleep(seconds)
-    return first, sample(process)
+    first, spent = sample(process), dict[int, float]()
+    while (left := first.at + seconds - time.monotonic()) > 0:
+        time.sleep(min(left, READING_S))
+        spent |= cpu_times(process)
+    last = sample(process)
+    return first, replace(last, cpu=spent | dict(last.cpu))

@@ -12,7 +12,7 @@ from statistics import median
 
 from rich.table import Table
 
-from facegraph.step_times import STEPS, median_steps
+from facegraph.step_times import STEPS, medians
 from load_tests.bench.measurement import Measurement
 from load_tests.results import table
 
@@ -29,16 +29,22 @@ def best(measurements: Iterable[Measurement], what: str, route: str) -> Measurem
 
 
 def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
-    """One measurement of each kind: medians of the numbers and sums of the counts, over the rounds that have it."""
+    """One measurement of each kind: sums of its counts and medians of all else, over the rounds that have it."""
     kinds: dict[tuple[str, str, int], list[Measurement]] = defaultdict(list)
     for each in chain.from_iterable(rounds):
         kinds[each.what, each.route, each.clients].append(each)
     found = []
     for entries in kinds.values():
-        newest, all_steps = entries[-1], median_steps(each.steps for each in entries)
-        numbers = {name: median(each.numbers[name] for each in entries) for name in newest.numbers}
-        counts = {name: sum(each.counts[name] for each in entries) for name in newest.counts}
-        found.append(replace(newest, numbers=numbers, counts=counts, steps=all_steps))
+        newest = entries[-1]
+        typical = replace(
+            newest,
+            numbers=medians(each.numbers for each in entries),
+            counts={name: sum(each.counts[name] for each in entries) for name in newest.counts},
+            steps=medians(each.steps for each in entries),
+            replica_cpu=medians(each.replica_cpu for each in entries),
+            busy_cores=median(each.busy_cores for each in entries),
+        )
+        found.append(typical)
     return found
 
 

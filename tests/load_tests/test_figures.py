@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load_tests.bench.measurement import summed_up
+from load_tests.bench.measurement import Measurement, summed_up
+from load_tests.bench.report import over_rounds
 from load_tests.processes import GALLERY_FILES, MEMORY, OPEN_FILES, RESOURCES, Sample
 from load_tests.records import Request, answers_between, read, write
 from load_tests.soak import changes
 
 FIRST = Sample(10, {1: 1.0, 2: 5.0}, 0.0, dict.fromkeys(range(5), "ingress"), {MEMORY: 9})
-LAST = replace(FIRST, at=14, cpu={1: 4.0, 3: 3.0}, machine_cpu=10.0, used={MEMORY: 512})
+LAST = Sample(14, {1: 4.0, 2: 6.5, 3: 3.0}, 10.0, dict.fromkeys((0, 1, 3, 4), "ingress"), {MEMORY: 512})
 REFUSED, FAILED = "refused with 503: {}", "500: {}"
 
 
@@ -46,12 +47,12 @@ def test_rates_and_times_are_of_the_answers_alone() -> None:
     others = [Request(12, "/match", None, REFUSED)] * 2 + [Request(13, "/match", 60_000, FAILED), answer(8, 9)]
     answers[0].details["steps"] = {"total": 5.0}
     found = summed_up("service", "/match", 8, [*answers, *others, answer(13.5, 14.5)], FIRST, LAST)
-    # Half of the last answer lies in the stretch. A process that has ended costs nothing, and one that is new costs
-    # its time from its start.
-    figures = {"rate": 4.5 / 4, "p50": 250, "p95": 385, "cpu": 6 / 4.5, "memory": 512, "similarity": 0.7, "replicas": 5}
-    assert found.numbers == pytest.approx(figures)
+    # Half of the last answer lies in the stretch. A new process costs its time from its start, and one that has ended
+    # until its last reading.
+    figures = {"rate": 4.5 / 4, "p50": 250, "p95": 385, "cpu": 7.5 / 4.5, "memory": 512, "similarity": 0.7}
+    assert found.numbers == pytest.approx(figures | {"replicas": 4})
     assert (found.counts, found.steps) == ({"answers": 4, "refused": 2, "failed": 1}, {"total": 5.0})
-    assert found.replica_cpu == pytest.approx({"ingress": 6 / 4.5})
+    assert found.replica_cpu == pytest.approx({"ingress": 7.5 / 4.5})
     assert found.busy_cores == 2.5
 
 
@@ -59,6 +60,13 @@ def test_a_measurement_without_an_answer_is_none() -> None:
     requests = [Request(11, "/match", None, REFUSED), Request(11, "/match", 5, FAILED)]
     with pytest.raises(RuntimeError, match="plain /compare, 3 clients: 1 refusals, 1 failures, no answer"):
         summed_up("plain", "/compare", 3, requests, FIRST, LAST)
+
+
+def test_counts_are_summed_over_rounds_and_all_else_is_a_median() -> None:
+    one = Measurement("bare", "/match", 1, {}, {"failed": 1}, {}, {}, 0)
+    rounds = [[replace(one, numbers={"rate": n}, replica_cpu={"x": n}, busy_cores=n)] for n in (1, 2, 9)]
+    [found] = over_rounds(rounds)
+    assert found == Measurement("bare", "/match", 1, {"rate": 2}, {"failed": 3}, {}, {"x": 2}, 2)
 
 
 STEADY = replace(FIRST, replicas={7: "x"}, used=dict(zip(RESOURCES, (150, 100, 60, 40, 200), strict=True)))

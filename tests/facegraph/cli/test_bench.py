@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from facegraph.cli import load_generator
-from facegraph.step_times import median_steps, parse_server_timing, with_derived_steps
+from facegraph.step_times import medians, parse_server_timing, with_derived_steps
 from tests.facegraph.cli import Run
 from tests.fakes import People
 
@@ -93,4 +93,4 @@ def test_further_steps_are_derived() -> None:
 
 
 def test_medians_are_over_the_responses_that_have_the_step() -> None:
-    assert median_steps([{"a": 1.0, "b": 5.0}, {"a": 9.0}, {"a": 2.0}]) == {"a": 2.0, "b": 5.0}
+    assert medians([{"a": 1.0, "b": 5.0}, {"a": 9.0}, {"a": 2.0}]) == {"a": 2.0, "b": 5.0}

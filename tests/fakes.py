@@ -251,7 +251,7 @@ class People:
 
     A word is a face: a name of `ANGLES`, then its features: ``dark``, ``small``, ``cut``, ``aside``, ``large``,
     ``spoof``, ``turned`` (as measured) or ``shut`` (its eyes). Any other suffix makes another photo of the same person.
-    ``nobody`` is a photo without a face, ``broken`` a file that cannot be decoded.
+    ``faceless`` is a photo without a face, ``broken`` a file that cannot be decoded.
     """
 
     def __init__(self) -> None:
@@ -303,7 +303,7 @@ class People:
     def _photo(self, words: str) -> Photo | RequestError:
         if words == "broken":
             return RequestError("INVALID_IMAGE", "The image is damaged")
-        shown = [word for word in words.split() if word != "nobody"]
+        shown = [word for word in words.split() if word != "faceless"]
         self._words += shown
         faces = tuple(self._face(word, number) for number, word in enumerate(shown))
         qualities = tuple(Quality(10 if "-dark" in word else 120, 50, 100) for word in shown)

@@ -209,18 +209,18 @@ class Writer(SubjectChanges):
             return len(await self._delete(opened, one_of("subject_key", keys)))
 
     @repeated
-    async def delete_faces(self, name: str, face_ids: Sequence[str], subjects: str = ANY) -> dict[str, str]:
+    async def delete_faces(self, name: str, face_ids: Sequence[str], subject_pattern: str = ANY) -> dict[str, str]:
         """Delete faces in one commit, and ignore unknown ids.
 
         Args:
-            subjects: regular expression that matches the whole id of the subjects whose faces are deleted.
+            subject_pattern: regular expression that matches the whole id of the subjects whose faces are deleted.
 
         Returns:
             The subject of each known face by its id, whether the face was deleted or not.
         """
         ids = [each for each in face_ids if each.isascii() and each.isalnum()]
         async with self._registry.change(name, removes=True) as opened:
-            return await self._delete(opened, one_of("id", ids), subjects)
+            return await self._delete(opened, one_of("id", ids), subject_pattern)
 
     async def earlier_answer(self, name: str, request: tuple[str, str]) -> str | None:
         """Return the answer that was kept for a request; None if there is none, or a clean-up has erased it.
@@ -255,11 +255,11 @@ class Writer(SubjectChanges):
         """The largest number of commits to a collection since its last optimisation."""
         return max((opened.commits for opened in self._registry.opened), default=0)
 
-    async def _delete(self, opened: OpenCollection, where: str, subjects: str = ANY) -> dict[str, str]:
+    async def _delete(self, opened: OpenCollection, where: str, subject_pattern: str = ANY) -> dict[str, str]:
         """Delete the faces that match a filter; see `delete_faces`."""
         known = await opened.table.query().where(where).select(["id", "subject"]).to_arrow()
         owners = known["subject"].to_pylist()
-        gone = known.filter(pa.array([bool(re.fullmatch(subjects, each)) for each in owners], pa.bool_()))
+        gone = known.filter(pa.array([bool(re.fullmatch(subject_pattern, each)) for each in owners], pa.bool_()))
         # Deleting nothing would still create a commit.
         if len(gone):
             await self._registry.log_removed(opened, gone)

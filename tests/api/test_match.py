@@ -162,8 +162,8 @@ STRICT = FlowSettings(min_side=600, min_brightness=130, max_brightness=150, min_
     ],
 )
 def test_unusable_photo_is_named_before_a_network_is_asked(found: Photo | RequestError, reason: str) -> None:
-    good, nobody = photo(800, 600, 140, 61), photo(800, 600, 140, 61, faces=[])
-    for pair, name in (((found, good), "Image1"), ((good, found), "Image2"), ((found, nobody), "Image1")):
+    good, faceless = photo(800, 600, 140, 61), photo(800, 600, 140, 61, faces=[])
+    for pair, name in (((found, good), "Image1"), ((good, found), "Image2"), ((found, faceless), "Image1")):
         score, embed = FakeNetwork([0.9, 0.9]), FakeNetwork(unit(1))
         response = client(stages(FakeDetector(*pair), score, embed), settings=STRICT).post("/match", json=PAIR)
         assert (response.status_code, response.json()) == (400, {"success": False, "error": f"{name} {reason}"})

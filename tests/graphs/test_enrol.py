@@ -72,7 +72,7 @@ def statuses(outcomes: list[EnrolmentOutcome]) -> list[str]:
 
 def test_a_refused_photo_affects_no_other_and_is_not_sent_to_the_networks() -> None:
     desk = Desk()
-    photos = ["broken", "anna", "nobody", "bob-dark", "bob", "anne-spoof", "carl dora", "dora-small", "carl"]
+    photos = ["broken", "anna", "faceless", "bob-dark", "bob", "anne-spoof", "carl dora", "dora-small", "carl"]
     with recording(0.0) as recorder:
         outcomes = desk.enrol(*photos, rules=STRICTLY_LIVE, liveness=True)
     assert recorder.outcomes["enrolment", "refused"] == 6
@@ -88,11 +88,11 @@ def test_a_refused_photo_affects_no_other_and_is_not_sent_to_the_networks() -> N
 
 
 def test_an_outcome_contains_what_was_found_before_the_refusal() -> None:
-    broken, nobody, several, dark = Desk().enrol("broken", "nobody", "anna bob", "anna-dark")
+    broken, faceless, several, dark = Desk().enrol("broken", "faceless", "anna bob", "anna-dark")
     assert broken.photo is None
-    assert nobody.photo is not None
+    assert faceless.photo is not None
     assert several.photo is not None
-    assert [each.face for each in (broken, nobody, several, dark)] == [None, None, None, 0]
+    assert [each.face for each in (broken, faceless, several, dark)] == [None, None, None, 0]
     assert several.photo.found == 2
 
 
@@ -137,7 +137,7 @@ def test_faces_have_readings_of_the_networks_that_are_asked() -> None:
 
 def test_without_a_face_to_enrol_no_network_and_no_gallery_is_asked() -> None:
     desk = Desk()
-    outcomes = desk.enrol("nobody", "bob-dark", liveness=True, collection="not there")
+    outcomes = desk.enrol("faceless", "bob-dark", liveness=True, collection="not there")
     assert statuses(outcomes) == ["NO_FACE_DETECTED", "FACE_TOO_DARK"]
     assert desk.people.scored == desk.people.embedded == []
     assert desk.enrol() == []
@@ -145,7 +145,7 @@ def test_without_a_face_to_enrol_no_network_and_no_gallery_is_asked() -> None:
 
 def test_the_picked_face_of_each_photo_is_judged_and_enrolled_alone() -> None:
     desk = Desk()
-    photos = ("anna bob-large", "broken", "carl-large dora-dark", "nobody", "dora-large-dark anna", "anna")
+    photos = ("anna bob-large", "broken", "carl-large dora-dark", "faceless", "dora-large-dark anna", "anna")
     outcomes = desk.enrol(*photos, rules=EnrolmentRules(LARGEST, REPORTED, SETTINGS))
     assert statuses(outcomes) == [
         *("enrolled", "INVALID_IMAGE", "enrolled", "NO_FACE_DETECTED", "FACE_TOO_DARK", "enrolled")
@@ -157,7 +157,7 @@ def test_the_picked_face_of_each_photo_is_judged_and_enrolled_alone() -> None:
 
 def test_with_the_rule_all_each_face_is_enrolled_once() -> None:
     desk = Desk()
-    photos, all_faces = ("anna bob-dark carl", "nobody", "dora"), EnrolmentRules(Pick(), REPORTED, SETTINGS)
+    photos, all_faces = ("anna bob-dark carl", "faceless", "dora"), EnrolmentRules(Pick(), REPORTED, SETTINGS)
     outcomes = desk.enrol(*photos, rules=all_faces)
     assert statuses(outcomes) == ["enrolled", "FACE_TOO_DARK", "enrolled", "NO_FACE_DETECTED", "enrolled"]
     assert [(outcome.number, outcome.face) for outcome in outcomes] == [(0, 0), (0, 1), (0, 2), (1, None), (2, 0)]

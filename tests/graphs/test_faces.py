@@ -179,7 +179,7 @@ async def test_the_embedding_is_that_of_the_picked_face() -> None:
     assert face is seen.faces[0]
     np.testing.assert_allclose(embedding, direction(ANGLES["bob"]), atol=1e-6)
     with pytest.raises(RequestError, match="NO_FACE_DETECTED"):
-        await embedding_of(of.detectors["mtcnn"], embedder, b"nobody", LARGEST)
+        await embedding_of(of.detectors["mtcnn"], embedder, b"faceless", LARGEST)
 
 
 def test_the_face_is_the_first_if_the_rule_allows_it() -> None:

@@ -60,7 +60,7 @@ async def test_with_the_rule_all_the_two_most_similar_faces_are_compared() -> No
     ("pair", "refusal"),
     [
         (("broken", "anna"), "INVALID_IMAGE: one: The image is damaged"),
-        (("anna", "nobody"), "NO_FACE_DETECTED: two: No face detected"),
+        (("anna", "faceless"), "NO_FACE_DETECTED: two: No face detected"),
         (("anna", "anna bob"), "MULTIPLE_FACES_DETECTED: two: Multiple faces detected"),
     ],
 )
@@ -85,7 +85,7 @@ async def run_many(people: People, reference: str, *photos: str, pick: Pick = LA
 
 
 async def test_a_photo_that_cannot_be_compared_fails_alone_and_in_its_place() -> None:
-    photos = "anna-2", "broken", "bob", "nobody", "anne", "anna bob"
+    photos = "anna-2", "broken", "bob", "faceless", "anne", "anna bob"
     assert await run_many(People(), "anna", *photos, pick=Pick("one")) == [
         *(1.0, "INVALID_IMAGE", 0.0, "NO_FACE_DETECTED", 0.94, "MULTIPLE_FACES_DETECTED")
     ]
@@ -97,7 +97,10 @@ async def test_with_the_rule_all_each_photos_most_similar_face_is_compared_with_
 
 @pytest.mark.parametrize(
     ("reference", "refusal"),
-    [("nobody", "NO_FACE_DETECTED: reference: No face"), ("anna bob", "MULTIPLE_FACES_DETECTED: reference: Multiple")],
+    [
+        ("faceless", "NO_FACE_DETECTED: reference: No face"),
+        ("anna bob", "MULTIPLE_FACES_DETECTED: reference: Multiple"),
+    ],
 )
 async def test_a_reference_that_cannot_be_compared_is_an_error_before_the_others_are_examined(
     reference: str, refusal: str
@@ -125,7 +128,7 @@ async def test_each_face_has_its_own_candidates_best_first_as_many_as_requested(
     np.testing.assert_array_equal(seen.crops, [crops_of(number, EMBEDDER_CROP) for number in (0, 1)])
     assert [[hit.subject for hit in of_face] for of_face in hits] == [["bob", "anne"], ["anna", "anne"]]
     assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397], abs=1e-4)
-    assert (await identify(*asked, b"nobody", 2, Pick()))[3] == []
+    assert (await identify(*asked, b"faceless", 2, Pick()))[3] == []
     assert [[hit.subject for hit in of_face] for of_face in (await identify(*asked, b"anna", 1, Pick()))[3]] == [
         ["anna", "anne"]
     ]

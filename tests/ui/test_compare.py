@@ -116,7 +116,7 @@ def test_attributes_are_not_requested_where_the_service_has_none(page: Page, min
 
 def test_the_liveness_network_can_be_chosen_where_there_are_several(page: Page, mindy: bytes) -> None:
     page.get_by_text("Options").click()
-    choice = view(page).get_by_label("Liveness network")
+    choice = view(page).get_by_label("Liveness model")
     expect(choice).to_be_hidden()
     offer(page, liveness={"crmnet": {"title": "CRMNET"}, "second": {"title": "Another"}})
     page.get_by_text("Options").click()
@@ -124,7 +124,7 @@ def test_the_liveness_network_can_be_chosen_where_there_are_several(page: Page, 
     choice.select_option("second")
     compare(page, mindy, mindy)
     # Only the page's list has it.
-    expect(page.locator("#compare [role=alert]")).to_contain_text("The service has no such liveness network.")
+    expect(page.locator("#compare [role=alert]")).to_contain_text("The service has no such liveness model.")
 
 
 def test_a_spoof_is_explained(page: Page, mindy: bytes) -> None:

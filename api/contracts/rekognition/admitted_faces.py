@@ -27,16 +27,16 @@ async def admitted_faces(
     quality_filter: QualityFilter,
     *,
     pick: Pick = ALL_FACES,
-    most: int = MAX_FACES_ANSWERED,
-    beyond: str = "",
+    max_faces: int = MAX_FACES_ANSWERED,
+    excess_reason: str = "",
     name: str = "",
 ) -> tuple[ExaminedPhoto, dict[int, list[str]]]:
     """Find the faces of a photo, and run `networks` on those that the quality filter admits, largest first.
 
     Args:
         pick: which faces of the photo the detector returns.
-        most: maximum number of faces to run `networks` on.
-        beyond: AWS's reason for leaving out the admitted faces after these.
+        max_faces: maximum number of faces to run `networks` on.
+        excess_reason: AWS's reason for leaving out the admitted faces after these.
         name: name of the photo in errors, if the request has two.
 
     Returns:
@@ -56,8 +56,8 @@ async def admitted_faces(
                 left_out[face] = list(dict.fromkeys(REASONS.get(each.code, "LOW_FACE_QUALITY") for each in against))
         largest_first = sorted(range(len(found.faces)), key=lambda face: -found.faces[face].area)
         admitted = [face for face in largest_first if face not in left_out]
-        left_out.update((face, [beyond]) for face in admitted[most:])
-        return admitted[:most]
+        left_out.update((face, [excess_reason]) for face in admitted[max_faces:])
+        return admitted[:max_faces]
 
     examination = await faces(call.service.stages.detector(None), [photo], pick, networks, select=select)
     [examined] = examination.photos

@@ -35,8 +35,8 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
     source_photo = request.source_image.photo(call.service, "SourceImage")
     target_photo = request.target_image.photo(call.service, "TargetImage")
 
-    async def examined(name: str, photo: bytes, networks: Sequence[FaceStage], most: int) -> ExaminedPhoto:
-        found, _ = await admitted_faces(call, photo, networks, request.quality_filter, most=most, name=name)
+    async def examined(name: str, photo: bytes, networks: Sequence[FaceStage], max_faces: int) -> ExaminedPhoto:
+        found, _ = await admitted_faces(call, photo, networks, request.quality_filter, max_faces=max_faces, name=name)
         if not found.asked:
             raise RequestError("INVALID_REQUEST", f"{name}: the photo has no face that can be compared")
         return found

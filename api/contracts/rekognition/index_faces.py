@@ -42,8 +42,8 @@ async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, An
         data,
         [embedder, *details.values()],
         request.quality_filter,
-        most=request.max_faces,
-        beyond="EXCEEDS_MAX_FACES",
+        max_faces=request.max_faces,
+        excess_reason="EXCEEDS_MAX_FACES",
     )
     new = _new_faces(examined, embedder.role, hashlib.sha256(data).hexdigest(), label)
     call.audit.add((face.subject for face in new), (face.id for face in new))

@@ -63,7 +63,7 @@ async def search_users_by_image(call: AwsCall, request: SearchUsersByImageReques
     embedder, photo = collection_embedder(stages, collection), request.image.photo(call.service)
     networks = [embedder, *details.values()]
     examined, left_out = await admitted_faces(
-        call, photo, networks, request.quality_filter, most=1, beyond="FACE_NOT_LARGEST"
+        call, photo, networks, request.quality_filter, max_faces=1, excess_reason="FACE_NOT_LARGEST"
     )
     answer: dict[str, Any] = {
         "UserMatches": [],

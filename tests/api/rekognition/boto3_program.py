@@ -70,7 +70,7 @@ def faces(rekognition: Any, known: Any) -> None:
     with refused(known.ResourceNotFoundException):
         rekognition.search_faces(CollectionId="one", FaceId=UNKNOWN)
     with refused(known.InvalidParameterException):
-        rekognition.search_faces_by_image(CollectionId="one", Image={"Bytes": b"nobody"})
+        rekognition.search_faces_by_image(CollectionId="one", Image={"Bytes": b"faceless"})
 
 
 def users(rekognition: Any, known: Any) -> None:

@@ -89,7 +89,7 @@ def test_faces_are_indexed_largest_first_and_once_per_photo_and_external_id(staf
     assert again == [first["FaceId"], second["FaceId"]]
     assert not set(index(staff, "anna bob-large", ExternalImageId="b.jpg")) & set(again)
     assert len(listed(staff)) == 4
-    assert staff.call("IndexFaces", **STAFF, Image=image("nobody"))["FaceRecords"] == []
+    assert staff.call("IndexFaces", **STAFF, Image=image("faceless"))["FaceRecords"] == []
     code, _ = staff.refusal("IndexFaces", **STAFF, Image=image("anna"), ExternalImageId="a b")
     assert code == "InvalidParameterException"
 
@@ -149,7 +149,7 @@ def test_a_search_by_photo_is_for_its_largest_face(staff: AwsClient) -> None:
     assert (match["Face"]["FaceId"], match["Similarity"]) == (anna, 100)
     assert answer["SearchedFaceBoundingBox"]["Width"] == 200 / 640
     assert found(staff, "SearchFacesByImage", Image=image("carl")) == []
-    for words, members in (("nobody", {}), ("anna-dark", {"QualityFilter": "HIGH"})):
+    for words, members in (("faceless", {}), ("anna-dark", {"QualityFilter": "HIGH"})):
         code, _ = staff.refusal("SearchFacesByImage", **STAFF, Image=image(words), **members)
         assert code == "InvalidParameterException"
 

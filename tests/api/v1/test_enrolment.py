@@ -76,14 +76,15 @@ def test_refused_photos_are_reported_among_the_enrolled_ones_in_order() -> None:
 
 
 def test_a_request_whose_photos_are_all_refused_is_an_error_that_lists_them() -> None:
-    response = staff().enrol("anna", "anna-dark-small", "nobody")
+    response = staff().enrol("anna", "anna-dark-small", "faceless")
     assert refusal(response) == (422, "FACE_TOO_SMALL")
     error = response.json()["error"]
     assert error["details"].keys() == {"photos"}
-    small, nobody = error["details"]["photos"]
+    small, faceless = error["details"]["photos"]
     assert error["message"] == small["error"]["message"] == "The face's shorter side is 20 pixels; the minimum is 30"
     assert [reason["code"] for reason in small["reasons"]] == ["FACE_TOO_SMALL", "FACE_TOO_DARK"]
-    assert (small["status"], nobody["status"], nobody["error"]["code"]) == ("refused", "refused", "NO_FACE_DETECTED")
+    assert small["status"] == faceless["status"] == "refused"
+    assert faceless["error"]["code"] == "NO_FACE_DETECTED"
 
 
 def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> None:

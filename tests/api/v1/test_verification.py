@@ -72,5 +72,5 @@ def test_what_cannot_be_compared_is_refused() -> None:
     assert refusal(by_embedding(api, "carl", [1, 0])) == (404, "SUBJECT_NOT_FOUND")
     assert refusal(by_embedding(api, "x" * 513, [1, 0])) == (422, "INVALID_SUBJECT")
     assert refusal(by_embedding(api, "anna", [1, 0], "contract-of-3")) == (409, "EMBEDDING_CONTRACT_MISMATCH")
-    assert refusal(by_photo(api, "anna", "nobody")) == (422, "NO_FACE_DETECTED")
+    assert refusal(by_photo(api, "anna", "faceless")) == (422, "NO_FACE_DETECTED")
     assert refusal(by_photo(api, "anna", "anna bob", faces="one")) == (422, "MULTIPLE_FACES_DETECTED")

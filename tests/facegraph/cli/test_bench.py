@@ -39,7 +39,7 @@ def test_a_service_is_measured(bench: Bench, people: People) -> None:
     assert measured["p50_ms"] <= measured["p95_ms"] <= measured["p99_ms"]
     assert measured["answers_per_s"] == pytest.approx(measured["answers"] / measured["seconds"])
     assert measured["steps_ms"].keys() > {"client", "http", "total"}
-    status, _, err = bench("nobody", url)
+    status, _, err = bench("faceless", url)
     assert (status, err.splitlines()[1].partition(":")[0]) == (1, "error NO_FACE_DETECTED")
 
 

@@ -43,7 +43,7 @@ def test_people_in_a_photo_are_found(run: Run, tmp_path: Path) -> None:
     assert run(*words, "--min-margin", "1.5")[1].startswith("face 1 (80x90 at 30,30): no match, margin 1.000\n")
     found = json.loads(run(*words, "--json")[1])
     assert [[each["subject"] for each in face["candidates"]] for face in found["faces"]] == [["bob"], []]
-    photo.write_text("nobody")
+    photo.write_text("faceless")
     assert run(*words)[1] == "no face\n"
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
 
 def test_photos_are_compared_with_the_first(run: Run, people: People, tmp_path: Path) -> None:
     photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg")]
-    for path, words in zip(photos, ("anna", "anne", "bob", "nobody"), strict=True):
+    for path, words in zip(photos, ("anna", "anne", "bob", "faceless"), strict=True):
         path.write_text(words)
     assert run("compare", *photos)[1].splitlines() == [
         f"match {photos[1]}: similarity 0.940",

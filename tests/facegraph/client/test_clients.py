@@ -18,7 +18,7 @@ from tests.fakes import People, service
 
 PHOTOS = [(f"person-{number % 3}", f"anna-{number}".encode()) for number in range(70)]
 # The last request contains only refused photos, which the service reports as an error.
-PHOTOS[5], PHOTOS[64:] = ("x", b"broken"), [("nobody", b"nobody")] * 6
+PHOTOS[5], PHOTOS[64:] = ("x", b"broken"), [("faceless", b"faceless")] * 6
 REFUSED = [5, *range(64, 70)]
 
 

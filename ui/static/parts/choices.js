@@ -1,4 +1,4 @@
-// The networks that a request can choose, from GET /v1/models, in the page's selects.
+// The models that a request can choose, from GET /v1/models, in the page's selects.
 
 import { call } from "./api.js";
 import { element } from "./elements.js";
@@ -19,7 +19,7 @@ export const forgetModels = () => (answer = null);
 
 /**
  * Fill each select below `host` that has data-choice="detectors", "embedders" or "liveness", keeping the selection.
- * The field of a select with data-several is hidden unless there are several networks.
+ * The field of a select with data-several is hidden unless there are several models.
  */
 export async function fillChoices(host) {
   const offered = await models();

@@ -49,7 +49,7 @@ export const MESSAGES = {
   INVALID_EMBEDDING: ["The embedding does not belong to this model.", "Embed the photo again."],
   UNKNOWN_DETECTOR: ["The service has no such detector.", "Choose another detector."],
   UNKNOWN_EMBEDDER: ["The service has no such embedder.", "Choose another embedder."],
-  UNKNOWN_LIVENESS: ["The service has no such liveness network.", "Choose another one, or turn liveness off."],
+  UNKNOWN_LIVENESS: ["The service has no such liveness model.", "Choose another one, or turn liveness off."],
   UNKNOWN_ATTRIBUTE: ["This service does not provide this attribute.", "Reload the page and try again."],
   FACE_TOO_SMALL: ["The face is too small.", "Use a photo in which the face is larger."],
   FACE_CUT_OFF: ["The face is cut off at the edge.", "Use a photo that shows the whole face."],

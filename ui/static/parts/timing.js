@@ -13,7 +13,7 @@ const NAMES = {
   crop: "cropping",
   measure: "measuring quality",
   detection: "Decoding and detection",
-  networks: "Networks after detection",
+  networks: "Models after detection",
 };
 const STEPS = ["decode", "detect", "crop", "measure"];
 

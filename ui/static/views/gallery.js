@@ -83,7 +83,7 @@ class Collection {
     const described = facts({
       Subjects: body.subjects.toLocaleString("en"),
       Faces: body.faces.toLocaleString("en"),
-      Network: `${body.model} (${body.embedder})`,
+      Model: `${body.model} (${body.embedder})`,
       Threshold: body.threshold === null ? "service default" : body.threshold.toFixed(2),
       "Last changed": moment(body.changed),
     });

@@ -34,7 +34,7 @@ async function refresh() {
 }
 
 function draw(stages) {
-  const heads = ["Stage", "State", "Network", "Licence", "Replicas", "Calls now", "Calls", "p50", "p95"];
+  const heads = ["Stage", "State", "Model", "Licence", "Replicas", "Calls now", "Calls", "p50", "p95"];
   byId("stages").setAttribute("aria-busy", "false");
   byId("stages").replaceChildren(table("Stages of the service", heads, stages.map(row)));
 }
@@ -50,7 +50,7 @@ function row({ deployment, kind, role, model, title, licence, ready, replicas, c
     "tr",
     name,
     cell("State", badge(ready, replicas)),
-    cell("Network", title ? element("span", { title: model }, title) : "–"),
+    cell("Model", title ? element("span", { title: model }, title) : "–"),
     cell("Licence", licence ?? "–"),
     cell("Replicas", replicasIn(replicas), "whole"),
     cell("Calls now", String(calls.ongoing)),

@@ -32,6 +32,8 @@ MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""
 LANCEDB_LOG = "warn,lance::index::vector::builder=error"
 """LanceDB's log levels. Merging an index after a partition was split logs hundreds of harmless warnings."""
+GATHER_PERIOD_S = 0.1
+"""Time between checks whether new faces are spread over many files, in seconds."""
 MANY_COMMITS = 64
 """Number of commits to a collection that triggers an early optimisation."""
 
@@ -59,6 +61,7 @@ class GalleryWriter:
         self._metrics = GalleryMetrics()
         self._timers = [
             asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
+            asyncio.create_task(self._repeat("gather", self._writer.gather, GATHER_PERIOD_S)),
             asyncio.create_task(self._repeat("optimise", self._writer.optimise, optimise_s, self._is_busy)),
             asyncio.create_task(self._repeat("clean", self._writer.clean, clean_s)),
         ]

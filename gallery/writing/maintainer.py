@@ -23,6 +23,8 @@ Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
+SPREAD_COMMITS = 16
+"""Number of commits after which new rows are gathered: each leaves a file, which every look-up has to read."""
 
 
 class Maintainer:
@@ -51,6 +53,12 @@ class Maintainer:
             if _is_due(opened):
                 await self._gather(opened.collection.name)
         await self._maintain(self._optimise, _is_due)
+
+    async def gather(self) -> None:
+        """Gather the new rows of indexed collections in which they are spread over many files."""
+        for opened in self._registry.opened:
+            if opened.ungathered >= SPREAD_COMMITS and not opened.locks.maintenance.locked():
+                await self._gather(opened.collection.name)
 
     async def clean(self) -> dict[str, int]:
         """Erase deleted faces from the files, so that no version and no index contains them.
@@ -95,14 +103,14 @@ class Maintainer:
         """
         try:
             async with self._registry.maintain(name) as opened, opened.locks.changing(removes=True):
+                commits, opened.ungathered = opened.ungathered, 0
                 table, unmerged = opened.table, f"commit > {opened.merged_at}"
                 if (
-                    await table.list_indices()
-                    and await table.count_rows(f"commit > {opened.gathered_at}")
+                    commits
+                    and await table.list_indices()
                     and 1 < await table.count_rows(unmerged) < maintenance.SCATTERED_ROWS
                 ):
                     await table.update(where=unmerged, updates_sql={"commit": "commit"})
-                opened.gathered_at = self._registry.next_commit()
         except (RequestError, *UNREADABLE) as error:
             # The merge of the files that follows reports what lasts.
             logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)

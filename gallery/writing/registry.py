@@ -46,7 +46,7 @@ class OpenCollection:
         commits: number of commits since its last optimisation.
         unmerged: number of commits since all its files were merged, or it was opened.
         merged_at: number of the newest commit when all its files were merged last, or it was opened.
-        gathered_at: number of the newest commit when its new rows were gathered in one file.
+        ungathered: number of commits since its new rows were gathered in one file.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
         locks: see `gallery.storage.locks`.
@@ -57,10 +57,15 @@ class OpenCollection:
     commits: int = 0
     unmerged: int = 0
     merged_at: int = 0
-    gathered_at: int = 0
+    ungathered: int = 0
     removals: int = 0
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
+
+    def count_commits(self, commits: int = 1) -> None:
+        """Count new commits, for the next maintenance."""
+        self.commits += commits
+        self.ungathered += commits
 
     @property
     def table(self) -> AsyncTable:

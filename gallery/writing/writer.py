@@ -153,7 +153,7 @@ class Writer(SubjectChanges):
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
-                opened.commits += 1 + data.num_rows // LARGE_COMMIT
+                opened.count_commits(1 + data.num_rows // LARGE_COMMIT)
             results, enrolled = [], set[str]()
             for face in faces:
                 # If the request contains the face again, it is already enrolled.
@@ -178,7 +178,7 @@ class Writer(SubjectChanges):
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.with_metadata(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.commits += 1 + data.num_rows // LARGE_COMMIT
+            opened.count_commits(1 + data.num_rows // LARGE_COMMIT)
             return int(merged.num_inserted_rows)
 
     @repeated
@@ -190,7 +190,7 @@ class Writer(SubjectChanges):
         """
         key, text = subject_key(subject), None if metadata is None else encoded(metadata)
         async with self._registry.change(name, removes=True) as opened:
-            opened.commits += await subject_metadata.put(opened.table, key, text)
+            opened.count_commits(await subject_metadata.put(opened.table, key, text))
 
     @repeated
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
@@ -242,6 +242,10 @@ class Writer(SubjectChanges):
                 if await self._earlier_answer(opened, kept) is None:
                     await self._keep(opened, kept)
 
+    async def gather(self) -> None:
+        """Gather new faces that are spread over many files; see `gallery.writing.maintainer`."""
+        await self._maintainer.gather()
+
     async def optimise(self) -> None:
         """Merge the small files of collections with many commits; see `gallery.writing.maintainer`."""
         await self._maintainer.optimise()
@@ -265,5 +269,5 @@ class Writer(SubjectChanges):
             await self._registry.log_removed(opened, gone)
             # The ids of all faces of a subject would be a long filter.
             await opened.table.delete(where if len(gone) == len(known) else one_of("id", gone["id"].to_pylist()))
-            opened.commits += 1
+            opened.count_commits()
         return dict(zip(known["id"].to_pylist(), owners, strict=True))

@@ -218,10 +218,11 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
     faces = people(56)
     await enrol(writer, *faces[:50])
     await writer.optimise()
-    for start, outside in ((50, 2), (52, 4), (54, 0)):
+    monkeypatch.setattr(gallery.writing.maintainer, "SPREAD_COMMITS", 2)
+    for start, outside, gather in ((50, 2, writer.gather), (52, 4, writer.optimise), (54, 0, writer.optimise)):
         for each in faces[start : start + 2]:
             await enrol(writer, each)
-        await writer.optimise()
+        await gather()
         assert await fragments(await table_of(location)) == 2
         assert await unindexed(location, "id") == outside
     assert len(await listed(location)) == len(faces)

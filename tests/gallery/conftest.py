@@ -10,37 +10,36 @@ import pytest
 import gallery.reading.face_table
 import gallery.writing.maintainer
 import gallery.writing.maintenance
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.search.mirror import Mirror
 from gallery.transfer import consistent_reads
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import writing
+from tests.gallery.sample_gallery import Storage, writing
 
 
 @pytest.fixture
-def location(tmp_path: Path) -> Location:
+def location(tmp_path: Path) -> Storage:
     """A folder for a gallery, which does not exist yet."""
-    return Location(str(tmp_path / "gallery"))
+    return Storage(str(tmp_path / "gallery"))
 
 
 @pytest.fixture
-async def writer(location: Location) -> AsyncIterator[Writer]:
+async def writer(location: Storage) -> AsyncIterator[Writer]:
     """The writer of the gallery at `location`, with an empty collection."""
     async with writing(location) as writer:
         yield writer
 
 
 @pytest.fixture
-def reader(location: Location) -> Reader:
+def reader(location: Storage) -> Reader:
     """A reader of the gallery at `location` that searches exactly."""
     return Reader(location, 8)
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Location:
+def fresh(tmp_path: Path) -> Storage:
     """A folder for another gallery."""
-    return Location(str(tmp_path / "fresh"))
+    return Storage(str(tmp_path / "fresh"))
 
 
 @pytest.fixture

@@ -41,6 +41,61 @@ HOSTILE += ["NULL", "\u202eright to left", "e\u0301", "\u00e9", "\U0001f600" * 5
 """Ids that could be mistaken for something else."""
 
 
+class Storage(Location):
+    """The location of a gallery, and what is stored there."""
+
+    @property
+    def files(self) -> Path:
+        """The folder of the gallery."""
+        assert self.folder is not None
+        return self.folder
+
+    def table_folder(self, table: str) -> Path:
+        return self.files / f"{table}.lance"
+
+    async def table(self, name: str = NAME) -> AsyncTable:
+        """Open the table of a collection once more."""
+        return await (await self.connect()).open_table((await Reader(self, 0).collection(name)).table)
+
+    async def versions(self) -> int:
+        """Number of versions of the collection."""
+        return await (await self.table()).version()
+
+    async def unindexed(self, column: str = "vector") -> int:
+        """Number of faces of the collection that are not in the index of a column yet."""
+        statistics = await (await self.table()).index_stats(f"{column}_idx")
+        assert statistics is not None
+        return int(statistics.num_unindexed_rows)
+
+    async def mirror(self) -> Mirror:
+        """A new mirror of the collection, not yet refreshed."""
+        table = (await self.table()).name
+        return Mirror(LatestTable(await self.connect(), table), SIZE, self.mirrors / table)
+
+    async def listed(self, name: str = NAME) -> dict[str, list[StoredFace]]:
+        """All faces by subject, as a new reader lists them. Checks that the counts agree."""
+        reader = Reader(self, 8)
+        collection = await reader.collection(name)
+        subjects = await reader.subjects(name, "", None)
+        every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
+        assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
+        ids = [stored.face_id for faces in every.values() for stored in faces]
+        assert len(set(ids)) == len(ids) == await reader.count(collection)
+        _, statistics = await reader.statistics(name)
+        assert (statistics.faces, statistics.subjects) == (len(ids), len(every))
+        return every
+
+    def traces(self, faces: Sequence[NewFace]) -> list[bytes]:
+        """What files contain of the faces: pieces of sixteen bytes of embeddings, and texts that identify them."""
+        files = stored_bytes(self.files)
+        pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
+        pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
+        for of in faces:
+            embedding = normalised(of.embedding, SIZE).tobytes()
+            pieces += [embedding[start : start + 16] for start in range(0, len(embedding), 16)]
+        return [piece for piece in pieces if piece in files]
+
+
 def vectors(count: int, seed: int = 0, size: int = SIZE) -> Vector:
     """Unit vectors in random directions."""
     made = np.random.default_rng(seed).normal(size=(count, size))
@@ -102,20 +157,6 @@ async def found(reader: Reader, probe: Vector, count: int = 5, name: str = NAME)
     return [hit.subject for hit in hits]
 
 
-async def listed(location: Location, name: str = NAME) -> dict[str, list[StoredFace]]:
-    """All faces by subject, as a new reader lists them. Checks that the counts agree."""
-    reader = Reader(location, 8)
-    collection = await reader.collection(name)
-    subjects = await reader.subjects(name, "", None)
-    every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
-    assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
-    ids = [stored.face_id for faces in every.values() for stored in faces]
-    assert len(set(ids)) == len(ids) == await reader.count(collection)
-    _, statistics = await reader.statistics(name)
-    assert (statistics.faces, statistics.subjects) == (len(ids), len(every))
-    return every
-
-
 async def refusal(asked: Coroutine[Any, Any, Any]) -> str:
     """The code of the refusal of `asked`."""
     with pytest.raises(RequestError) as caught:
@@ -134,11 +175,6 @@ def brute_force(faces: Iterable[NewFace], probe: Vector, count: int) -> list[tup
     return sorted(best.items(), key=lambda item: -item[1])[:count]
 
 
-def folder_of(location: Location) -> Path:
-    assert location.folder is not None
-    return location.folder
-
-
 def stored_bytes(folder: Path) -> bytes:
     """Everything in the files below a folder."""
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
@@ -149,48 +185,10 @@ def traceable_faces(count: int) -> list[NewFace]:
     return [face(f"Stranger No. {n:03}!", vector, f"secret-{n:03}") for n, vector in enumerate(vectors(count, 99))]
 
 
-def traces(location: Location, faces: Sequence[NewFace]) -> list[bytes]:
-    """What files contain of the faces: their embeddings in pieces of sixteen bytes, and texts that identify them."""
-    files = stored_bytes(folder_of(location))
-    pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
-    pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]
-    for of in faces:
-        embedding = normalised(of.embedding, SIZE).tobytes()
-        pieces += [embedding[start : start + 16] for start in range(0, len(embedding), 16)]
-    return [piece for piece in pieces if piece in files]
-
-
-def table_folder(location: Location, table: str) -> Path:
-    return folder_of(location) / f"{table}.lance"
-
-
-async def table_of(location: Location, name: str = NAME) -> AsyncTable:
-    """Open the table of a collection once more."""
-    return await (await location.connect()).open_table((await Reader(location, 0).collection(name)).table)
-
-
 async def fragments(table: AsyncTable) -> int:
     """Number of files of the open version of a table."""
     statistics: Any = await table.stats()
     return int(statistics["fragment_stats"]["num_fragments"])
-
-
-async def unindexed(location: Location, column: str = "vector") -> int:
-    """Number of faces of the collection that are not in the index of a column yet."""
-    statistics = await (await table_of(location)).index_stats(f"{column}_idx")
-    assert statistics is not None
-    return int(statistics.num_unindexed_rows)
-
-
-async def versions(location: Location) -> int:
-    """Number of versions of the collection."""
-    return await (await table_of(location)).version()
-
-
-async def mirror_of(location: Location) -> Mirror:
-    """A new mirror of the collection, not yet refreshed."""
-    table = (await table_of(location)).name
-    return Mirror(LatestTable(await location.connect(), table), SIZE, location.mirrors / table)
 
 
 def best(mirror: Mirror, probes: Sequence[Vector], count: int) -> list[list[Hit]]:

@@ -15,7 +15,6 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gallery.location import Location
 from gallery.reading import roster
 from gallery.reading.reader import Reader
 from gallery.records import NewFace, Subject, subject_key
@@ -27,17 +26,15 @@ from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     SIZE,
+    Storage,
     best,
     brute_force,
     enrol,
     face,
-    listed,
-    mirror_of,
     refusal,
     search,
     stored_bytes,
     vectors,
-    versions,
 )
 
 Answer = TypeVar("Answer")
@@ -71,11 +68,11 @@ class Changes(RuleBasedStateMachine):
         self.vectors = iter(vectors(1000))
         self.loop = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        self.location = Location(self.folder.name)
+        self.location = Storage(self.folder.name)
         self.writer = self.run(Writer.open(self.location))
         self.collection = self.run(self.writer.create(NAME, KIND, None))
         self.readers = [Reader(self.location, 8), Reader(self.location, 0)]
-        self.mirror = self.run(mirror_of(self.location))
+        self.mirror = self.run(self.location.mirror())
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return self.loop.run(work)
@@ -92,7 +89,7 @@ class Changes(RuleBasedStateMachine):
         self.sent += faces
         request = (key, repr((picked, replacing))) if key else None
         batch: dict[str, NewFace] = {}
-        before = self.run(versions(self.location))
+        before = self.run(self.location.versions())
         used = {known[1] for known in self.requests.values() if known and known[0] == key}
         sent = self.writer.enrol(NAME, KIND.contract, faces, replace=replacing, request=request)
         if request and used - {request[1]}:
@@ -117,7 +114,7 @@ class Changes(RuleBasedStateMachine):
             self.faces |= batch
             self.requests |= dict.fromkeys(batch, request)
             assert self.run(enrol(self.writer, *faces)) == [self.known(each) for each in faces]
-        assert self.run(versions(self.location)) == before + bool(batch)
+        assert self.run(self.location.versions()) == before + bool(batch)
 
     @rule(pick=ONE, number=st.none() | ONE)
     def describe(self, pick: int, number: int | None) -> None:
@@ -135,18 +132,18 @@ class Changes(RuleBasedStateMachine):
         """Rename a subject if the other id is free, or else merge."""
         into, *subjects = [self.subjects[number] for number in picked]
         there = {each.subject for each in self.faces.values()}
-        before, merge = self.run(versions(self.location)), into in there or len(subjects) > 1
+        before, merge = self.run(self.location.versions()), into in there or len(subjects) > 1
         if merge:
             change = self.writer.merge_subjects(NAME, subjects, into)
         else:
             change = self.writer.rename_subject(NAME, subjects[0], into)
         if not {*subjects, *([into] if merge else [])} <= there:
             assert self.run(refusal(change)) == "SUBJECT_NOT_FOUND"
-            assert self.run(versions(self.location)) == before
+            assert self.run(self.location.versions()) == before
             return
         moved = [face_id for face_id, each in self.faces.items() if each.subject in subjects]
         assert self.run(change) == len(moved)
-        assert self.run(versions(self.location)) == before + 1
+        assert self.run(self.location.versions()) == before + 1
         self.faces |= {face_id: replace(self.faces[face_id], subject=into) for face_id in moved}
         if not merge and subjects[0] in self.metadata:
             self.metadata[into] = self.metadata[subjects[0]]
@@ -154,18 +151,18 @@ class Changes(RuleBasedStateMachine):
     @rule(picked=st.lists(ONE, max_size=3))
     def delete_subjects(self, picked: list[int]) -> None:
         subjects = [self.subjects[number] for number in picked]
-        gone, before = self.forget(set(subjects)), self.run(versions(self.location))
+        gone, before = self.forget(set(subjects)), self.run(self.location.versions())
         assert self.run(self.writer.delete_subjects(NAME, subjects)) == gone
-        assert self.run(versions(self.location)) == before + bool(gone)
+        assert self.run(self.location.versions()) == before + bool(gone)
 
     @precondition(lambda self: self.faces)
     @rule(pick=st.integers(0))
     def delete_face(self, pick: int) -> None:
         face_id = sorted(self.faces)[pick % len(self.faces)]
-        subject, before = self.faces[face_id].subject, self.run(versions(self.location))
+        subject, before = self.faces[face_id].subject, self.run(self.location.versions())
         del self.faces[face_id], self.requests[face_id]
         assert [self.run(self.writer.delete_faces(NAME, [face_id])) for _ in range(2)] == [{face_id: subject}, {}]
-        assert self.run(versions(self.location)) == before + 1
+        assert self.run(self.location.versions()) == before + 1
 
     @rule()
     def optimise(self) -> None:
@@ -203,7 +200,7 @@ class Changes(RuleBasedStateMachine):
 
     @invariant()
     def everything_enrolled_is_listed_and_nothing_else(self) -> None:
-        there = self.run(listed(self.location))
+        there = self.run(self.location.listed())
         assert list(there) == sorted({each.subject for each in self.faces.values()})
         stored = {each.face_id: (each.subject, each.label) for faces in there.values() for each in faces}
         assert stored == {face_id: (each.subject, each.label) for face_id, each in self.faces.items()}

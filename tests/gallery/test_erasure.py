@@ -7,46 +7,43 @@ from typing import Any
 
 import pytest
 
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import KeptAnswer, NewFace
 from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import (
     NAME,
     SIZE,
+    Storage,
     enrol,
     face,
-    folder_of,
     found,
-    listed,
     people,
     refusal,
     stored_bytes,
     traceable_faces,
-    traces,
     writing,
 )
 
 
 async def erased(
-    location: Location, writer: Writer, gone: Sequence[NewFace], left: Sequence[NewFace], optimise: bool = False
+    location: Storage, writer: Writer, gone: Sequence[NewFace], left: Sequence[NewFace], optimise: bool = False
 ) -> None:
     """Delete faces and clean up, and check that nothing of them is left, and everything of the others."""
     await writer.delete_subjects(NAME, [each.subject for each in gone])
     if optimise:
         await writer.optimise()
     # Otherwise, the search for them would prove nothing.
-    assert len(traces(location, gone)) > 6 * len(gone)
+    assert len(location.traces(gone)) > 6 * len(gone)
     await writer.clean()
-    assert traces(location, gone) == []
-    assert sorted(await listed(location)) == sorted(each.subject for each in left)
+    assert location.traces(gone) == []
+    assert sorted(await location.listed()) == sorted(each.subject for each in left)
     for each in left[::7]:
         assert await found(Reader(location, 0), each.embedding, 1) == [each.subject]
 
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_too_small_for_them(
-    location: Location,
+    location: Storage,
 ) -> None:
     faces = traceable_faces(90)
     async with writing(location, index_rows=80) as writer:
@@ -57,9 +54,9 @@ async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_t
 
 
 async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
-    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
+    location: Storage, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
-    folder, synced = folder_of(location), dict[int, set[str]]()
+    folder, synced = location.files, dict[int, set[str]]()
 
     def files() -> set[str]:
         return {str(path) for path in folder.rglob("*.lance") if path.is_file()}
@@ -79,21 +76,21 @@ async def test_old_files_are_deleted_only_after_the_new_ones_are_on_disk(
         assert synced[path.stat().st_ino] >= before
 
 
-async def test_files_left_by_a_killed_process_are_erased(location: Location, writer: Writer) -> None:
+async def test_files_left_by_a_killed_process_are_erased(location: Storage, writer: Writer) -> None:
     gone, left = traceable_faces(1), people(3)
     await enrol(writer, *left, *gone)
-    [data] = folder_of(location).glob("faces-*/data/*.lance")
+    [data] = location.files.glob("faces-*/data/*.lance")
     shutil.copy(data, data.with_name("unfinished.lance"))
     await erased(location, writer, gone, left)
 
 
-async def test_former_ids_metadata_and_kept_answers_are_erased(location: Location, writer: Writer) -> None:
+async def test_former_ids_metadata_and_kept_answers_are_erased(location: Storage, writer: Writer) -> None:
     async def erases(*changes: Coroutine[Any, Any, object]) -> None:
         for change in changes:
             await change
-        assert b"secret" in stored_bytes(folder_of(location))
+        assert b"secret" in stored_bytes(location.files)
         await writer.clean()
-        assert b"secret" not in stored_bytes(folder_of(location))
+        assert b"secret" not in stored_bytes(location.files)
 
     await enrol(writer, *people(30), face("Ada"))
     await writer.create_subject(NAME, "Carl", "request")

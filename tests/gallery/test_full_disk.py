@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from gallery.errors import is_full
-from gallery.location import Location
-from tests.gallery.sample_gallery import enrol, face, listed, vectors, writing
+from tests.gallery.sample_gallery import Storage, enrol, face, vectors, writing
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_acknowledged_faces_survive_and_space_is_enough_to_continue(disk: Path) -> None:
-    location, acknowledged = Location(str(disk / "gallery")), set[str]()
+    location, acknowledged = Storage(str(disk / "gallery")), set[str]()
     async with writing(location) as writer:
 
         async def fill() -> None:
@@ -38,10 +37,10 @@ async def test_acknowledged_faces_survive_and_space_is_enough_to_continue(disk: 
         # An optimisation needs space as well, and may find just enough.
         with suppress(RuntimeError, OSError):
             await writer.optimise()
-        assert (await listed(location)).keys() == acknowledged
+        assert (await location.listed()).keys() == acknowledged
         subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
         await enrol(writer, face("one more"))
-    assert (await listed(location)).keys() == {*acknowledged, "one more"}
+    assert (await location.listed()).keys() == {*acknowledged, "one more"}
 
 
 def test_a_full_disk_is_recognised() -> None:

@@ -22,7 +22,7 @@ from gallery.transfer.face_streams import COLLECTION_KEY
 from gallery.transfer.parquet_export import export_gallery, read_export
 from gallery.transfer.parquet_import import Imported, import_files
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, SIZE, enrol, face, people, refusal, writing
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, Storage, enrol, face, people, refusal, writing
 from tests.gallery.sample_transfers import (
     COLUMNS,
     FACES,
@@ -46,13 +46,13 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-async def enrolled(location: Location, count: int) -> None:
+async def enrolled(location: Storage, count: int) -> None:
     async with writing(location) as writer:
         await enrol(writer, *people(count))
 
 
 async def test_an_import_restores_every_face_and_a_second_one_changes_nothing(
-    location: Location, fresh: Location, out: Path
+    location: Storage, fresh: Storage, out: Path
 ) -> None:
     await filled(location)
     files = await exported(location, out)
@@ -67,7 +67,7 @@ async def test_an_import_restores_every_face_and_a_second_one_changes_nothing(
     assert await content(fresh) == before
 
 
-async def test_files_have_plain_names_and_describe_their_collections(location: Location, out: Path) -> None:
+async def test_files_have_plain_names_and_describe_their_collections(location: Storage, out: Path) -> None:
     await filled(location)
     collections = await collections_at(location)
     files = await exported(location, out)
@@ -91,7 +91,7 @@ async def test_files_have_plain_names_and_describe_their_collections(location: L
         }
 
 
-async def test_chosen_collections_are_exported_to_an_empty_folder(location: Location, out: Path) -> None:
+async def test_chosen_collections_are_exported_to_an_empty_folder(location: Storage, out: Path) -> None:
     await filled(location)
     assert await refusal(export_gallery(location, out, ["nobody"], silent)) == "COLLECTION_NOT_FOUND"
     with pytest.raises(TransferError, match=r"there is no gallery at .*nowhere"):
@@ -107,9 +107,7 @@ async def test_chosen_collections_are_exported_to_an_empty_folder(location: Loca
     assert [file.path for file in files] == list(out.iterdir())
 
 
-async def test_an_interrupted_import_is_completed_by_repeating_it(
-    location: Location, fresh: Location, out: Path
-) -> None:
+async def test_an_interrupted_import_is_completed_by_repeating_it(location: Storage, fresh: Storage, out: Path) -> None:
     await enrolled(location, 40)
     files = await exported(location, out)
     with pytest.raises(StopError):
@@ -118,7 +116,7 @@ async def test_an_interrupted_import_is_completed_by_repeating_it(
     assert await exported_content(fresh) == await exported_content(location)
 
 
-async def test_a_file_gets_its_name_when_it_is_complete(location: Location, out: Path) -> None:
+async def test_a_file_gets_its_name_when_it_is_complete(location: Storage, out: Path) -> None:
     await enrolled(location, 20)
     seen = list[bool]()
     await export_gallery(location, out, [], lambda *_: seen.append(any(out.glob("*.parquet"))))
@@ -126,7 +124,7 @@ async def test_a_file_gets_its_name_when_it_is_complete(location: Location, out:
 
 
 @pytest.mark.parametrize("clean", [False, True])
-async def test_an_export_contains_one_version(location: Location, out: Path, clean: bool, writer: Writer) -> None:
+async def test_an_export_contains_one_version(location: Storage, out: Path, clean: bool, writer: Writer) -> None:
     """It begins again if a clean-up removes the version that it reads."""
     await enrol(writer, *people(30))
     starts: list[int | None] = []
@@ -150,7 +148,7 @@ async def test_an_export_contains_one_version(location: Location, out: Path, cle
     assert (starts, file.faces) == (([30, 31], 31) if clean else ([30], 30))
 
 
-async def test_a_damaged_table_is_read_once(location: Location) -> None:
+async def test_a_damaged_table_is_read_once(location: Storage) -> None:
     await enrolled(location, 1)
     [collection] = await collections_at(location)
     connection, read = await location.connect(), AsyncMock(side_effect=RuntimeError("damaged"))
@@ -161,7 +159,7 @@ async def test_a_damaged_table_is_read_once(location: Location) -> None:
         await consistent_reads.read_one_version(connection, "faces-none", read)
 
 
-async def test_a_file_can_be_imported_into_another_collection(location: Location, fresh: Location, out: Path) -> None:
+async def test_a_file_can_be_imported_into_another_collection(location: Storage, fresh: Storage, out: Path) -> None:
     await filled(location)
     files = {read_export(path).name: path for path in await exported(location, out)}
     assert await imported(fresh, files[NAME], into="copy") == [Imported("copy", FACES, FACES)]
@@ -174,7 +172,7 @@ async def test_a_file_can_be_imported_into_another_collection(location: Location
             await imported(fresh, path)
 
 
-async def test_the_writer_inserts_each_row_once(fresh: Location) -> None:
+async def test_the_writer_inserts_each_row_once(fresh: Storage) -> None:
     vector = pa.array([[2.0] * SIZE, [-2.0] * SIZE], pa.list_(pa.float32(), SIZE))
     rows = checked_batch(pa.record_batch({"id": ["0" * 32, "1" * 32], "subject": ["s", "t"], "vector": vector}), SIZE)
     async with writing(fresh) as writer:
@@ -192,7 +190,7 @@ async def test_the_writer_inserts_each_row_once(fresh: Location) -> None:
 
 
 async def test_files_of_another_kind_are_refused_before_anything_is_written(
-    location: Location, fresh: Location, out: Path
+    location: Storage, fresh: Storage, out: Path
 ) -> None:
     await filled(location)
     files = await exported(location, out)
@@ -243,7 +241,7 @@ DAMAGE: list[Callable[[Path], Any]] = [
 ]
 
 
-async def test_a_damaged_file_is_named_and_nothing_is_written(location: Location, fresh: Location, out: Path) -> None:
+async def test_a_damaged_file_is_named_and_nothing_is_written(location: Storage, fresh: Storage, out: Path) -> None:
     async with writing(location, collection="good") as writer:
         await writer.create("worse", KIND, None)
         await enrol(writer, *people(30), name="worse")

@@ -11,12 +11,11 @@ from rich.console import Console
 
 from facegraph.cli import gallery_files, options, output
 from gallery.location import Location
-from gallery.reading.reader import Reader
 from gallery.records import EmbeddingKind
 from gallery.settings import GalleryArgs
 from gallery.storage.disk import lock
 from tests.facegraph.cli import Run
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, listed, people, table_folder, writing
+from tests.gallery.sample_gallery import KIND, NAME, Storage, enrol, face, people, writing
 
 
 @pytest.fixture
@@ -39,8 +38,8 @@ def test_the_list_escapes_control_characters_and_reports_damage(run: Run, galler
     [other, own] = [line.split()[:5] for line in out.splitlines()[1:]]
     assert (status, other) == (0, ["[bold]\\x1b[2J", "facenet-model", "other", "0", "0"])
     assert own == [NAME, KIND.model, KIND.contract, "6", "5"]
-    collection = asyncio.run(Reader(Location(str(gallery)), 0).collection(NAME))
-    shutil.rmtree(table_folder(Location(str(gallery)), collection.table))
+    location = Storage(str(gallery))
+    shutil.rmtree(location.table_folder(asyncio.run(location.table()).name))
     status, out, err = run("gallery", "list", "--offline", "--json")
     assert (status, "facenet-model" in out, NAME in out) == (1, True, False)
     assert err == f"error The files of the collection {NAME} cannot be read\n"
@@ -51,7 +50,7 @@ def test_an_export_is_imported(run: Run, gallery: Path, tmp_path: Path) -> None:
     assert f"exported {NAME}: 6 faces in {export}/0002-" in run("gallery", "export", export)[1]
     imported = run("gallery", "import", "--offline", export, "--uri", fresh)[1].splitlines()
     assert imported == ["imported [bold]\\x1b[2J: 0 new of 0 faces", f"imported {NAME}: 6 new of 6 faces"]
-    first, second = (sorted(asyncio.run(listed(Location(str(folder)), NAME))) for folder in (gallery, fresh))
+    first, second = (sorted(asyncio.run(Storage(str(folder)).listed())) for folder in (gallery, fresh))
     assert first == second
     assert run("gallery", "export", tmp_path / "one", "--collection", NAME)[0] == 0
     out = run("gallery", "import", "--offline", *(tmp_path / "one").iterdir(), "--into", "copy")[1]

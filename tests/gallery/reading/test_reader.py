@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.reading.size import Size, SizeCounter
 from gallery.records import EmbeddingKind, NewFace
@@ -26,18 +25,15 @@ from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     SIZE,
+    Storage,
     brute_force,
     enrol,
     face,
-    folder_of,
     found,
     near,
     people,
     refusal,
     search,
-    table_folder,
-    table_of,
-    unindexed,
     vectors,
     writing,
 )
@@ -46,14 +42,14 @@ EXACT, INDEXED = 8, 0
 """Memory of a reader that searches exactly, and of one that asks LanceDB, in MiB."""
 
 
-async def indexed(location: Location) -> set[str]:
+async def indexed(location: Storage) -> set[str]:
     """The columns that have an index."""
-    return {column for index in await (await table_of(location)).list_indices() for column in index.columns}
+    return {column for index in await (await location.table()).list_indices() for column in index.columns}
 
 
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
 async def test_a_subject_with_many_faces_does_not_crowd_out_others(
-    location: Location, exact_mb: int, writer: Writer
+    location: Storage, exact_mb: int, writer: Writer
 ) -> None:
     [many, *others] = vectors(8)
     faces = [face("many", near(many, number, 0.01), str(number)) for number in range(50)]
@@ -69,7 +65,7 @@ async def test_a_subject_with_many_faces_does_not_crowd_out_others(
 
 
 @pytest.mark.parametrize("exact_mb", [EXACT, INDEXED])
-async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, writer: Writer) -> None:
+async def test_each_probe_gets_its_own_hits(location: Storage, exact_mb: int, writer: Writer) -> None:
     faces = people(5)
     reader = Reader(location, exact_mb)
     assert await search(reader, [faces[0].embedding] * 3, 5) == [[], [], []]
@@ -86,7 +82,7 @@ async def test_each_probe_gets_its_own_hits(location: Location, exact_mb: int, w
 
 
 @pytest.mark.usefixtures("early_optimisation")
-async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(location: Location) -> None:
+async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(location: Storage) -> None:
     faces = people(600)
 
     async def agrees(reader: Reader, there: list[NewFace]) -> None:
@@ -104,11 +100,11 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(loca
         assert await indexed(location) == set()
         await enrol(writer, *faces[299:560])
         await writer.optimise()
-        assert (await indexed(location), await unindexed(location)) == ({"vector"}, 0)
+        assert (await indexed(location), await location.unindexed()) == ({"vector"}, 0)
         await agrees(reader, faces[:560])
         # New faces are found before they are in the index.
         await enrol(writer, *faces[560:])
-        assert await unindexed(location) == 40
+        assert await location.unindexed() == 40
         await agrees(reader, faces)
         gone = faces[:7]
         await writer.delete_subjects(NAME, [each.subject for each in gone])
@@ -122,13 +118,13 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(loca
             assert "subject-10" not in await found(reader, faces[10].embedding, 20)
             await maintain()
             assert await indexed(location) == {"vector"}
-        assert await unindexed(location) == 0
+        assert await location.unindexed() == 0
         await agrees(reader, there)
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
 async def test_a_restarted_reader_compiles_what_a_search_needs_before_the_first(
-    location: Location, writer: Writer
+    location: Storage, writer: Writer
 ) -> None:
     await enrol(writer, *people(1))
     await found(Reader(location, 64), people(1)[0].embedding, 1)
@@ -138,14 +134,14 @@ async def test_a_restarted_reader_compiles_what_a_search_needs_before_the_first(
 
 
 @pytest.mark.usefixtures("early_indexes")
-async def test_keys_of_many_faces_are_indexed(location: Location, writer: Writer) -> None:
+async def test_keys_of_many_faces_are_indexed(location: Storage, writer: Writer) -> None:
     for start, end, columns in ((0, 49, set()), (49, 50, {"id", "subject_key", "commit", "request"})):
         await enrol(writer, *people(50)[start:end])
         await writer.optimise()
         assert await indexed(location) == columns
 
 
-async def test_least_recently_used_mirrors_make_room(location: Location, mirrors: list[weakref.ref[Mirror]]) -> None:
+async def test_least_recently_used_mirrors_make_room(location: Storage, mirrors: list[weakref.ref[Mirror]]) -> None:
     def held() -> int:
         gc.collect()
         return sum(mirror() is not None for mirror in mirrors)
@@ -189,7 +185,7 @@ async def test_a_collection_may_be_dropped_during_a_search(
     assert await refusal(search(reader, [people(3)[2].embedding])) == "COLLECTION_NOT_FOUND"
 
 
-async def test_a_gallery_that_replaced_another_is_read(location: Location, reader: Reader) -> None:
+async def test_a_gallery_that_replaced_another_is_read(location: Storage, reader: Reader) -> None:
     old, new = vectors(2)
     for ask in (reader.collections, reader.unreadable):
         with pytest.raises(ValueError, match="collections"):
@@ -198,7 +194,7 @@ async def test_a_gallery_that_replaced_another_is_read(location: Location, reade
         await enrol(writer, face("Ada", old))
         assert await found(reader, old) == ["Ada"]
         before = await reader.collection(NAME)
-    shutil.rmtree(folder_of(location))
+    shutil.rmtree(location.files)
     async with writing(location, collection=None) as writer:
         assert await refusal(reader.count(before)) == "COLLECTION_NOT_FOUND"
         assert await reader.collections() == []
@@ -230,12 +226,7 @@ def zeroed_data(folder: Path) -> None:
 @pytest.mark.parametrize("damage", [shutil.rmtree, empty_manifests, no_data, zeroed_data])
 @pytest.mark.parametrize("exact_mb", [8, 0])
 async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_are_served(
-    location: Location,
-    tmp_path: Path,
-    damage: Damage,
-    exact_mb: int,
-    mirrors: list[weakref.ref[Mirror]],
-    writer: Writer,
+    location: Storage, tmp_path: Path, damage: Damage, exact_mb: int, mirrors: list[weakref.ref[Mirror]], writer: Writer
 ) -> None:
     faces, kept = people(5), tmp_path / "kept"
     await writer.create("others", KIND, None)
@@ -244,7 +235,7 @@ async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_
     reader = Reader(location, exact_mb)
     assert await found(reader, faces[1].embedding, 1, "others") == ["subject-1"]
     damaged = await reader.collection(NAME)
-    folder = table_folder(location, damaged.table)
+    folder = location.table_folder(damaged.table)
     shutil.copytree(folder, kept)
     damage(folder)
     made = len(mirrors)
@@ -271,14 +262,14 @@ async def test_a_damaged_collection_is_reported_until_it_is_repaired_and_others_
 
 
 async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
-    location: Location, writer: Writer, reader: Reader
+    location: Storage, writer: Writer, reader: Reader
 ) -> None:
     faces = people(8)
     await writer.create("broken", KIND, None)
     for name in (NAME, "broken"):
         await enrol(writer, *faces, name=name)
     broken = await reader.collection("broken")
-    no_data(table_folder(location, broken.table))
+    no_data(location.table_folder(broken.table))
 
     async def change() -> None:
         for number, each in enumerate(faces):
@@ -304,7 +295,7 @@ async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
     await asyncio.gather(changes, *map(read, range(8)))
 
 
-async def test_sizes_are_summed_by_model(location: Location) -> None:
+async def test_sizes_are_summed_by_model(location: Storage) -> None:
     async with writing(location, collection=None) as writer:
         for name, kind in [("guests", KIND), ("old", EmbeddingKind("facenet", "facenet", "c2", SIZE)), ("staff", KIND)]:
             await writer.create(name, kind, None)
@@ -316,5 +307,5 @@ async def test_sizes_are_summed_by_model(location: Location) -> None:
         await writer.drop("old")
         await writer.delete_subjects("staff", ["ada"])
         assert await counter.measure() == {KIND.model: Size(2, 2, 2), "facenet": Size(0, 0, 0)}
-        shutil.rmtree(table_folder(location, (await reader.collection("guests")).table))
+        shutil.rmtree(location.table_folder((await reader.collection("guests")).table))
         assert await counter.measure() == {KIND.model: Size(1, 1, 1), "facenet": Size(0, 0, 0)}

@@ -19,7 +19,7 @@ from gallery.reading.roster import Roster, summary
 from gallery.records import NewFace, Reassignment, Subject
 from gallery.storage.removals import erase_log
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, people, table_of
+from tests.gallery.sample_gallery import KIND, NAME, Storage, enrol, face, people
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 IDS = st.text(st.sampled_from("ab") | st.characters(codec="utf-8"), min_size=1, max_size=3)
@@ -63,22 +63,22 @@ def deleting(*subjects: str) -> Change:
     return lambda writer, _: writer.delete_subjects(NAME, subjects)
 
 
-async def renaming(writer: Writer, location: Location) -> None:
+async def renaming(writer: Writer, location: Storage) -> None:
     await writer.rename_subject(NAME, "ada", "eve")
 
 
-async def reassigning(writer: Writer, location: Location) -> None:
+async def reassigning(writer: Writer, location: Storage) -> None:
     await writer.reassign_faces(NAME, {FACES[0].id: Reassignment("ada", "eve")})
 
 
-async def delete_and_clean(writer: Writer, location: Location) -> None:
+async def delete_and_clean(writer: Writer, location: Storage) -> None:
     """The log is erased before the reader has seen it."""
     await writer.delete_subjects(NAME, ["ada"])
     await writer.clean()
 
 
-async def restore(writer: Writer, location: Location) -> None:
-    table = await table_of(location)
+async def restore(writer: Writer, location: Storage) -> None:
+    table = await location.table()
     await table.checkout(await table.version() - 1)
     await table.restore()
 
@@ -96,7 +96,7 @@ async def restore(writer: Writer, location: Location) -> None:
     ],
 )
 async def test_it_reads_all_faces_again_only_if_it_must(
-    location: Location,
+    location: Storage,
     monkeypatch: pytest.MonkeyPatch,
     writer: Writer,
     change: Change,
@@ -106,7 +106,7 @@ async def test_it_reads_all_faces_again_only_if_it_must(
     read = Mock(side_effect=Roster.of)
     monkeypatch.setattr(Roster, "of", read)
     await enrol(writer, *FACES)
-    roster = LiveRoster(await location.connect(), (await table_of(location)).name)
+    roster = LiveRoster(await location.connect(), (await location.table()).name)
     for subject in ("subject-0", "late"):
         await roster.statistics()
         await enrol(writer, face(subject, source="again"))
@@ -119,10 +119,10 @@ async def test_it_reads_all_faces_again_only_if_it_must(
     assert read.call_count == reads
 
 
-async def test_the_time_of_a_deletion_outlasts_the_erasure_of_the_log(location: Location, writer: Writer) -> None:
+async def test_the_time_of_a_deletion_outlasts_the_erasure_of_the_log(location: Storage, writer: Writer) -> None:
     await enrol(writer, *FACES)
     await writer.delete_subjects(NAME, ["ada"])
-    table = (await table_of(location)).name
+    table = (await location.table()).name
     before = await LiveRoster(await location.connect(), table).statistics()
     await erase_log(await location.connect(), table)
     after = await LiveRoster(await location.connect(), table).statistics()
@@ -130,7 +130,7 @@ async def test_the_time_of_a_deletion_outlasts_the_erasure_of_the_log(location: 
 
 
 async def test_least_recently_used_rosters_make_room(
-    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
+    location: Storage, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
     read = Mock(side_effect=Roster.of)
     monkeypatch.setattr(Roster, "of", read)

@@ -5,23 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import FacePlace, Reassignment
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import (
-    KIND,
-    NAME,
-    brute_force,
-    enrol,
-    face,
-    listed,
-    near,
-    people,
-    refusal,
-    table_of,
-    vectors,
-)
+from tests.gallery.sample_gallery import KIND, NAME, Storage, brute_force, enrol, face, near, people, refusal, vectors
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
@@ -54,7 +41,7 @@ async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer
 
 @pytest.mark.parametrize("exact_mb", [8, 0])
 async def test_a_search_for_faces_finds_several_of_a_subject(
-    exact_mb: int, writer: Writer, location: Location, monkeypatch: pytest.MonkeyPatch
+    exact_mb: int, writer: Writer, location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gallery.reading.reader.FIRST_SUBJECTS", 2)
     base = vectors(40, seed=3)
@@ -92,14 +79,14 @@ async def test_the_most_similar_face_of_one_subject(reader: Reader, writer: Writ
     assert await refusal(reader.closest_faces(NAME, KIND.contract, "nobody", [first])) == "SUBJECT_NOT_FOUND"
 
 
-async def test_faces_are_deleted_together_if_their_subjects_match(writer: Writer, location: Location) -> None:
+async def test_faces_are_deleted_together_if_their_subjects_match(writer: Writer, location: Storage) -> None:
     anna, ann, bob = (face(subject) for subject in ("anna", "ann", "bob"))
     await enrol(writer, anna, ann, bob)
     assert await writer.delete_faces(NAME, [anna.id, ann.id], "an*") == {anna.id: "anna", ann.id: "ann"}
-    assert list(await listed(location)) == ["anna", "bob"]
+    assert list(await location.listed()) == ["anna", "bob"]
     assert await writer.delete_faces(NAME, [anna.id, bob.id, ann.id, "0" * 32]) == {anna.id: "anna", bob.id: "bob"}
     assert await writer.delete_faces(NAME, [anna.id]) == await writer.delete_faces(NAME, []) == {}
-    assert await listed(location) == {}
+    assert await location.listed() == {}
 
 
 async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, reader: Reader) -> None:
@@ -115,9 +102,9 @@ async def test_the_place_of_a_face_is_kept_when_it_is_moved(writer: Writer, read
     }
 
 
-async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader: Reader, location: Location) -> None:
+async def test_faces_of_an_earlier_version_have_no_place(writer: Writer, reader: Reader, location: Storage) -> None:
     await enrol(writer, face("anna"))
-    await (await table_of(location)).drop_columns(["place"])
+    await (await location.table()).drop_columns(["place"])
     _, [found] = await reader.faces_after(NAME, "", 5)
     assert (found.subject, found.place) == ("anna", None)
 

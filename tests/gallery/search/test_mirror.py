@@ -26,15 +26,14 @@ from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
     NAME,
     SIZE,
+    Storage,
     best,
     enrol,
     face,
     found,
-    mirror_of,
     people,
     search,
     stored_bytes,
-    table_of,
     vectors,
     writing,
 )
@@ -53,11 +52,11 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return where
 
 
-async def test_it_reads_only_new_rows(location: Location, queries: Mock, writer: Writer) -> None:
-    mirror = await mirror_of(location)
+async def test_it_reads_only_new_rows(location: Storage, queries: Mock, writer: Writer) -> None:
+    mirror = await location.mirror()
     await enrol(writer, *people(3))
     await mirror.refresh()
-    last = max(row["commit"] for row in await (await table_of(location)).query().select(["commit"]).to_list())
+    last = max(row["commit"] for row in await (await location.table()).query().select(["commit"]).to_list())
     await enrol(writer, face("new"))
     queries.reset_mock()
     await mirror.refresh()
@@ -67,9 +66,9 @@ async def test_it_reads_only_new_rows(location: Location, queries: Mock, writer:
 
 
 async def test_readers_of_a_node_share_its_files_and_a_restart_opens_them(
-    location: Location, queries: Mock, writer: Writer
+    location: Storage, queries: Mock, writer: Writer
 ) -> None:
-    first, second, restarted = [await mirror_of(location) for _ in range(3)]
+    first, second, restarted = [await location.mirror() for _ in range(3)]
     await enrol(writer, *people(3))
     await first.refresh()
     queries.reset_mock()
@@ -83,17 +82,17 @@ async def test_readers_of_a_node_share_its_files_and_a_restart_opens_them(
     assert subjects(first) == subjects(second) == {"subject-1", "subject-2"}
 
 
-async def test_readers_that_follow_the_table_at_once_agree(location: Location, writer: Writer) -> None:
-    mirrors = [await mirror_of(location) for _ in range(4)]
+async def test_readers_that_follow_the_table_at_once_agree(location: Storage, writer: Writer) -> None:
+    mirrors = [await location.mirror() for _ in range(4)]
     for number in range(4):
         await enrol(writer, face(f"new-{number}", vectors(4)[number]), *people(3))
         await asyncio.gather(*(mirror.refresh() for mirror in mirrors))
         assert {mirror.faces for mirror in mirrors} == {4 + number}
 
 
-async def test_nothing_of_a_deleted_face_stays_in_the_files(location: Location, writer: Writer) -> None:
+async def test_nothing_of_a_deleted_face_stays_in_the_files(location: Storage, writer: Writer) -> None:
     faces = people(9)
-    mirror = await mirror_of(location)
+    mirror = await location.mirror()
     await enrol(writer, *faces)
     await mirror.refresh()
     assert all(each.subject.encode() in stored_bytes(location.mirrors) for each in faces)
@@ -106,7 +105,7 @@ async def test_nothing_of_a_deleted_face_stays_in_the_files(location: Location, 
 
 
 async def test_a_reader_erases_deleted_faces_without_being_asked(
-    location: Location, reader: Reader, writer: Writer
+    location: Storage, reader: Reader, writer: Writer
 ) -> None:
     await enrol(writer, *people(2))
     await search(reader, [*vectors(1)])
@@ -119,7 +118,7 @@ async def test_a_reader_erases_deleted_faces_without_being_asked(
 
 
 async def test_an_interrupted_refresh_is_completed_by_the_next(
-    location: Location, monkeypatch: pytest.MonkeyPatch, writer: Writer
+    location: Storage, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:
     """Rows may come newest first."""
 
@@ -132,7 +131,7 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
         return one_commit(pa.Table.from_batches([batch async for batch in await to_batches(query)]))
 
     to_batches, faces = AsyncQuery.to_batches, people(3)
-    mirror = await mirror_of(location)
+    mirror = await location.mirror()
     await enrol(writer, *faces)
     await mirror.refresh()
     for each in faces[:2]:
@@ -150,25 +149,25 @@ async def test_an_interrupted_refresh_is_completed_by_the_next(
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_table_restored_to_an_older_version_is_read_again(
-    location: Location, restart: bool, writer: Writer
+    location: Storage, restart: bool, writer: Writer
 ) -> None:
     faces = people(4)
-    mirror = await mirror_of(location)
+    mirror = await location.mirror()
     await enrol(writer, faces[0], faces[1])
     await mirror.refresh()
-    table = await table_of(location)
+    table = await location.table()
     before = await table.version()
     await writer.delete_subjects(NAME, ["subject-0"])
     await mirror.refresh()
     assert subjects(mirror) == {"subject-1"}
     await table.checkout(before)
     await table.restore()
-    mirror = await mirror_of(location) if restart else mirror
+    mirror = await location.mirror() if restart else mirror
     await mirror.refresh()
     assert subjects(mirror) == {"subject-0", "subject-1"}
 
 
-async def test_files_of_a_gallery_that_was_replaced_are_not_trusted(location: Location, tmp_path: Path) -> None:
+async def test_files_of_a_gallery_that_was_replaced_are_not_trusted(location: Storage, tmp_path: Path) -> None:
     """A backup has the same tables, which may have the same number of versions and faces."""
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
@@ -185,18 +184,18 @@ async def test_files_of_a_gallery_that_was_replaced_are_not_trusted(location: Lo
 
 @pytest.mark.parametrize("damage", ["moves", "boot", "size"])
 async def test_files_that_a_crash_may_have_damaged_are_written_again(
-    location: Location, damage: str, writer: Writer
+    location: Storage, damage: str, writer: Writer
 ) -> None:
     """A process was killed while it moved rows, the machine lost its power, or the file is of another format."""
     await enrol(writer, *people(2))
-    mirror = await mirror_of(location)
+    mirror = await location.mirror()
     await mirror.refresh()
     [folder] = location.mirrors.iterdir()
     state = np.fromfile(folder / "state", gallery.search.mirror_files.STATE)
     state[damage][0] = 1 if damage != "boot" else b"another"
     state["faces"][0] = 1
     (folder / "state").write_bytes(state.tobytes())
-    again = await mirror_of(location)
+    again = await location.mirror()
     await again.refresh()
     await mirror.refresh()
     assert subjects(again) == subjects(mirror) == {"subject-0", "subject-1"}
@@ -214,13 +213,13 @@ def test_no_file_stays_open_if_another_is_missing(tmp_path: Path) -> None:
 
 
 async def test_a_search_that_saw_rows_move_is_repeated(
-    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
+    location: Storage, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
 ) -> None:
     """Another process follows the table in the middle of a search."""
     faces = people(3)
     await enrol(writer, *faces)
     assert await found(reader, faces[2].embedding, 1) == ["subject-2"]
-    other = await mirror_of(location)
+    other = await location.mirror()
     scan, loop = candidates, asyncio.get_running_loop()
 
     async def interfere() -> None:
@@ -237,7 +236,7 @@ async def test_a_search_that_saw_rows_move_is_repeated(
 
 
 async def test_embeddings_stay_in_memory_if_files_cannot_be_written(
-    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
+    location: Storage, monkeypatch: pytest.MonkeyPatch, reader: Reader, writer: Writer
 ) -> None:
     def full(column: MappedColumn, first: int, rows: object) -> None:
         if os.fstat(column.file).st_nlink:

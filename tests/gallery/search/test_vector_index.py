@@ -11,14 +11,13 @@ from lancedb.index import IvfFlat
 from lancedb.query import AsyncVectorQuery
 
 import gallery.writing.maintenance
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import Hit, IndexHealth, NewFace
 from gallery.search import index_recall
 from gallery.search.index_recall import measure_recall, with_noise
 from gallery.search.index_search import IndexSearch
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, SIZE, Vector, enrol, people, table_of, vectors, writing
+from tests.gallery.sample_gallery import KIND, NAME, SIZE, Storage, Vector, enrol, people, vectors, writing
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,7 @@ def test_noise_leaves_the_stated_similarity() -> None:
 
 @pytest.mark.parametrize(("needed", "recall", "effort"), [(1, 1, 1), (4, 1, 4), (32, 0, 16)])
 async def test_searches_take_more_effort_until_recall_suffices(
-    location: Location, writer: Writer, needed: int, recall: float, effort: int
+    location: Storage, writer: Writer, needed: int, recall: float, effort: int
 ) -> None:
     class Scripted(IndexSearch):
         """Finds the nearest face once its effort suffices."""
@@ -45,17 +44,17 @@ async def test_searches_take_more_effort_until_recall_suffices(
 
     await enrol(writer, *people(20))
     search = Scripted()
-    assert await measure_recall(search, await table_of(location), SIZE, np.random.default_rng(0)) == recall
+    assert await measure_recall(search, await location.table(), SIZE, np.random.default_rng(0)) == recall
     assert search.effort == effort
 
 
 @pytest.mark.parametrize("option", ["nprobes", "refine_factor"])
 async def test_effort_multiplies_the_partitions_and_candidates_of_a_search(
-    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch, option: str
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     asked = Mock(side_effect=getattr(AsyncVectorQuery, option))
     monkeypatch.setattr(AsyncVectorQuery, option, lambda query, number: asked(query, number))
-    search, table = IndexSearch(), await table_of(location)
+    search, table = IndexSearch(), await location.table()
     for search.effort in (1, 4):
         await search.best(table, vectors(1)[0], 1)
     plain, more = (call.args[1] for call in asked.call_args_list)
@@ -63,7 +62,7 @@ async def test_effort_multiplies_the_partitions_and_candidates_of_a_search(
 
 
 async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Mock(side_effect=lancedb.Session)
     monkeypatch.setattr(lancedb, "Session", session)
@@ -73,7 +72,7 @@ async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(
 
 @pytest.mark.usefixtures("early_optimisation")
 async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 10)
     loading = AsyncMock(side_effect=AsyncTable.prewarm_index)
@@ -99,7 +98,7 @@ async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
 
 @pytest.mark.usefixtures("early_optimisation")
 @pytest.mark.parametrize(("size", "kind"), [(12, "IvfSq"), (16, "IvfRq")])
-async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Location, size: int, kind: str) -> None:
+async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Storage, size: int, kind: str) -> None:
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.create(NAME, replace(KIND, size=size), None)
         faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]
@@ -107,19 +106,19 @@ async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Locati
         await writer.optimise()
         assert await index_kinds(location) == [kind]
     # As another version may have created it.
-    await (await table_of(location)).create_index("vector", config=IvfFlat(distance_type="cosine"))
+    await (await location.table()).create_index("vector", config=IvfFlat(distance_type="cosine"))
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.optimise()
         assert await index_kinds(location) == [kind]
 
 
 @pytest.mark.usefixtures("early_optimisation")
-async def test_a_collection_whose_mirror_fits_in_memory_gets_none(location: Location) -> None:
+async def test_a_collection_whose_mirror_fits_in_memory_gets_none(location: Storage) -> None:
     async with writing(location, index_rows=300, exact_mb=1) as writer:
         await enrol(writer, *people(300))
         await writer.optimise()
     assert await index_kinds(location) == []
 
 
-async def index_kinds(location: Location) -> list[str]:
-    return [index.index_type for index in await (await table_of(location)).list_indices()]
+async def index_kinds(location: Storage) -> list[str]:
+    return [index.index_type for index in await (await location.table()).list_indices()]

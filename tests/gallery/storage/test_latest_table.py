@@ -8,20 +8,19 @@ from unittest.mock import AsyncMock
 import pytest
 from lancedb import AsyncTable
 
-from gallery.location import Location
 from gallery.storage import latest_table
 from gallery.storage.latest_table import LatestTable
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import enrol, face, table_folder, table_of
+from tests.gallery.sample_gallery import Storage, enrol, face
 
 Followed = tuple[LatestTable, Path]
 
 
 @pytest.fixture
-async def followed(location: Location, writer: Writer) -> Followed:
+async def followed(location: Storage, writer: Writer) -> Followed:
     """The table of an empty collection, and the folder of its versions."""
-    name = (await table_of(location)).name
-    return LatestTable(await location.connect(), name), table_folder(location, name) / "_versions"
+    name = (await location.table()).name
+    return LatestTable(await location.connect(), name), location.table_folder(name) / "_versions"
 
 
 @pytest.fixture

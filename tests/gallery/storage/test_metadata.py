@@ -15,19 +15,7 @@ from gallery.storage.metadata import COLUMN
 from gallery.transfer.backup import backup
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
-from tests.gallery.sample_gallery import (
-    HOSTILE,
-    KIND,
-    NAME,
-    enrol,
-    face,
-    refusal,
-    search,
-    table_of,
-    vectors,
-    versions,
-    writing,
-)
+from tests.gallery.sample_gallery import HOSTILE, KIND, NAME, Storage, enrol, face, refusal, search, vectors, writing
 from tests.gallery.sample_transfers import content, exported, imported, silent
 
 LARGE = "x" * (MAX_BYTES - len('{"é":""}'.encode()))
@@ -65,18 +53,18 @@ def test_everything_else_is_refused(text: str) -> None:
     assert caught.value.code == "INVALID_METADATA"
 
 
-async def test_it_is_set_replaced_and_removed(location: Location, writer: Writer, reader: Reader) -> None:
+async def test_it_is_set_replaced_and_removed(location: Storage, writer: Writer, reader: Reader) -> None:
     await enrol(writer, face("Ada"), face("Bob", vectors(2)[1]))
-    before = await versions(location)
+    before = await location.versions()
     assert await refusal(writer.set_metadata(NAME, "Eve", {})) == "SUBJECT_NOT_FOUND"
     await writer.set_metadata(NAME, "Ada", None)
-    assert (await versions(location), await stored(reader, "Ada")) == (before, [None])
+    assert (await location.versions(), await stored(reader, "Ada")) == (before, [None])
     for metadata in ({"team": "é"}, {}, {"n": 1}):
         await writer.set_metadata(NAME, "Ada", metadata)
         assert await stored(reader, "Ada", "Bob", "Eve") == [metadata, None, None]
-    before = await versions(location)
+    before = await location.versions()
     await writer.set_metadata(NAME, "Ada", {"n": 1})
-    assert await versions(location) == before
+    assert await location.versions() == before
     for searching in (reader, Reader(location, 0)):
         [hits] = await search(searching, [vectors(1)[0]])
         assert [(hit.subject, hit.metadata) for hit in hits] == [("Ada", {"n": 1}), ("Bob", None)]
@@ -84,7 +72,7 @@ async def test_it_is_set_replaced_and_removed(location: Location, writer: Writer
     assert await stored(reader, "Ada") == [None]
 
 
-async def test_an_enrolment_sets_it_in_the_same_commit(location: Location, writer: Writer, reader: Reader) -> None:
+async def test_an_enrolment_sets_it_in_the_same_commit(location: Storage, writer: Writer, reader: Reader) -> None:
     """Other enrolments keep it, also those that replace all faces."""
 
     async def enrolled(*sources: str, **options: Any) -> list[str]:
@@ -95,11 +83,11 @@ async def test_an_enrolment_sets_it_in_the_same_commit(location: Location, write
     assert await enrolled("2") == ["enrolled"]
     await writer.delete_faces(NAME, [face("Ada", source="1").id])
     assert await stored(reader, "Ada") == [{"n": 1}]
-    before = await versions(location)
+    before = await location.versions()
     assert await enrolled("2", "3", metadata={"Ada": {"n": 2}}) == ["already", "enrolled"]
     assert await enrolled("2", metadata={"Ada": {"n": 3}}) == ["already"]
     assert await enrolled("2", metadata={"Ada": {"n": 3}}) == ["already"]
-    assert (await stored(reader, "Ada"), await versions(location)) == ([{"n": 3}], before + 2)
+    assert (await stored(reader, "Ada"), await location.versions()) == ([{"n": 3}], before + 2)
     assert await enrolled("4", replace=True) == ["enrolled"]
     assert await stored(reader, "Ada") == [{"n": 3}]
     assert await enrolled("4", replace=True, metadata={"Ada": {"n": 4}}) == ["already"]
@@ -107,11 +95,11 @@ async def test_an_enrolment_sets_it_in_the_same_commit(location: Location, write
     assert await refusal(enrolled("5", metadata={"Ada": {"n": np.inf}})) == "INVALID_METADATA"
 
 
-async def test_an_interrupted_first_use_leaves_no_metadata(location: Location, reader: Reader) -> None:
+async def test_an_interrupted_first_use_leaves_no_metadata(location: Storage, reader: Reader) -> None:
     """The column is added in a commit of its own."""
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
-    await (await table_of(location)).add_columns(COLUMN)
+    await (await location.table()).add_columns(COLUMN)
     assert await stored(reader, "Ada") == [None]
     async with writing(location) as writer:
         assert await enrol(writer, face("Ada"), face("Bob")) == ["already", "enrolled"]
@@ -143,7 +131,7 @@ async def test_faces_that_move_get_that_of_their_subject_and_a_rename_keeps_it(w
 
 
 async def test_copies_contain_it_and_an_import_keeps_that_of_known_subjects(
-    location: Location, fresh: Location, writer: Writer, tmp_path: Path
+    location: Storage, fresh: Storage, writer: Writer, tmp_path: Path
 ) -> None:
     await enrol(writer, face("Ada"), face("Ada", source="2"), face("Bob"))
     for subject in ("Ada", "Bob"):
@@ -160,10 +148,10 @@ async def test_copies_contain_it_and_an_import_keeps_that_of_known_subjects(
     assert await stored(Reader(other, 8), "Ada", "Bob") == [None, {"from": "file"}]
 
 
-async def test_tables_of_earlier_versions_get_it(location: Location) -> None:
+async def test_tables_of_earlier_versions_get_it(location: Storage) -> None:
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
-    await (await table_of(location)).drop_columns(["source"])
+    await (await location.table()).drop_columns(["source"])
     async with writing(location) as writer:
         await writer.set_metadata(NAME, "Ada", {"n": 1})
         assert await enrol(writer, face("Ada", source="2"), face("Ada")) == ["enrolled", "already"]

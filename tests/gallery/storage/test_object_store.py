@@ -18,7 +18,7 @@ from gallery.reading.reader import Reader
 from gallery.records import subject_key
 from gallery.writing.writer import Writer
 from tests.gallery.s3_server import BUCKET, S3Server, s3_server
-from tests.gallery.sample_gallery import KIND, NAME, enrol, face, found, listed, people, refusal, vectors, writing
+from tests.gallery.sample_gallery import KIND, NAME, Storage, enrol, face, found, people, refusal, vectors, writing
 
 pytestmark = pytest.mark.xdist_group("object_store")
 
@@ -30,14 +30,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def location(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
+def location(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
     """A location in the bucket without a gallery. Readers keep their files in a temporary folder."""
     monkeypatch.setattr(gallery.location, "ROOT", tmp_path)
-    return Location(f"s3://{BUCKET}/{uuid.uuid4().hex}", server.storage_options)
+    return Storage(f"s3://{BUCKET}/{uuid.uuid4().hex}", server.storage_options)
 
 
 @pytest.fixture
-async def other(location: Location, writer: Writer) -> AsyncIterator[Writer]:
+async def other(location: Storage, writer: Writer) -> AsyncIterator[Writer]:
     """A second writer, as of a service that replaces the first."""
     async with writing(location, collection=None) as other:
         yield other
@@ -53,16 +53,14 @@ def stopped(server: S3Server) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-def objects(server: S3Server, location: Location) -> bytes:
+def objects(server: S3Server, location: Storage) -> bytes:
     """The contents of all objects."""
     below = fs.FileSelector(location.uri.removeprefix("s3://"), recursive=True)
     paths = [info.path for info in server.files.get_file_info(below) if info.is_file]
     return b"".join(server.files.open_input_file(path).readall() for path in paths)
 
 
-async def test_each_change_is_seen_by_every_reader_before_it_is_acknowledged(
-    location: Location, writer: Writer
-) -> None:
+async def test_each_change_is_seen_by_every_reader_before_it_is_acknowledged(location: Storage, writer: Writer) -> None:
     readers = [Reader(location, 8), Reader(location, 0)]
     for each in people(5):
         await enrol(writer, each)
@@ -75,7 +73,7 @@ async def test_each_change_is_seen_by_every_reader_before_it_is_acknowledged(
 
 
 async def test_no_object_contains_a_deleted_face_after_a_clean_up(
-    server: S3Server, location: Location, writer: Writer
+    server: S3Server, location: Storage, writer: Writer
 ) -> None:
     gone, left = face("Gone", vectors(2)[0]), face("Left", vectors(2)[1])
     await enrol(writer, gone, left)
@@ -88,7 +86,7 @@ async def test_no_object_contains_a_deleted_face_after_a_clean_up(
 
 
 async def test_requests_fail_with_a_stable_code_until_the_store_responds(
-    server: S3Server, location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.reading.live_gallery, "PATIENCE_S", 0.5)
     reader, each = Reader(location, 8), face("Mindy")
@@ -103,7 +101,7 @@ async def test_requests_fail_with_a_stable_code_until_the_store_responds(
     assert set(await found(reader, each.embedding)) == {"Mindy", "Late"}
 
 
-async def test_two_writers_lose_no_face_and_store_none_twice(location: Location, writer: Writer, other: Writer) -> None:
+async def test_two_writers_lose_no_face_and_store_none_twice(location: Storage, writer: Writer, other: Writer) -> None:
     both, kept = people(4, seed=1), people(16, seed=2)
     for each in (writer, other):
         # The other's collection, which it has already created.
@@ -116,12 +114,12 @@ async def test_two_writers_lose_no_face_and_store_none_twice(location: Location,
     )
     # It knows that the other has deleted the subject.
     assert await enrol(other, both[0]) == ["enrolled"]
-    assert {name: len(faces) for name, faces in (await listed(location)).items()} == {
+    assert {name: len(faces) for name, faces in (await location.listed()).items()} == {
         each.subject: 1 for each in (*both, *kept)
     }
 
 
-async def test_writers_follow_each_others_collections(location: Location, writer: Writer, other: Writer) -> None:
+async def test_writers_follow_each_others_collections(location: Storage, writer: Writer, other: Writer) -> None:
     await writer.create("new", KIND, None)
     assert await refusal(other.create("new", KIND, None)) == "COLLECTION_EXISTS"
     await writer.drop("new")

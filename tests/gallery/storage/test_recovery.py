@@ -15,19 +15,7 @@ from gallery.storage.tables import REGISTRY
 from gallery.writing.writer import Writer
 from project.root import ROOT
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import (
-    KIND,
-    NAME,
-    enrol,
-    face,
-    folder_of,
-    found,
-    listed,
-    people,
-    refusal,
-    table_folder,
-    writing,
-)
+from tests.gallery.sample_gallery import KIND, NAME, Storage, enrol, face, found, people, refusal, writing
 
 
 def newest_manifest(folder: Path) -> Path:
@@ -59,21 +47,21 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-async def committed(location: Location, *faces: NewFace) -> Path:
+async def committed(location: Storage, *faces: NewFace) -> Path:
     """Enrol each face in a commit of its own, and return the folder of their table."""
     async with writing(location) as writer:
         for each in faces:
             await enrol(writer, each)
-        return table_folder(location, writer.collections[0].table)
+        return location.table_folder(writer.collections[0].table)
 
 
 @pytest.mark.parametrize("damage", [emptied, halved, zeroed, Path.unlink])
 @pytest.mark.parametrize("file", [newest_manifest, newest_data])
 async def test_everything_but_the_last_commit_of_each_table_survives(
-    location: Location, file: Callable[[Path], Path], damage: Callable[[Path], None]
+    location: Storage, file: Callable[[Path], Path], damage: Callable[[Path], None]
 ) -> None:
     first, second, lost = people(3)
-    folders = [await committed(location, first, second, lost), table_folder(location, REGISTRY)]
+    folders = [await committed(location, first, second, lost), location.table_folder(REGISTRY)]
     async with writing(location, collection="lost"):
         pass
     for folder in folders:
@@ -81,7 +69,7 @@ async def test_everything_but_the_last_commit_of_each_table_survives(
     with serve_log() as log:
         async with writing(location, collection=None) as writer:
             assert [collection.name for collection in writer.collections] == [NAME]
-            assert sorted(await listed(location)) == ["subject-0", "subject-1"]
+            assert sorted(await location.listed()) == ["subject-0", "subject-1"]
             assert lost.subject not in await found(Reader(location, 8), lost.embedding)
             await writer.create("lost", KIND, None)
             assert await enrol(writer, first, lost, face("new")) == ["already", "enrolled", "enrolled"]
@@ -92,55 +80,55 @@ async def test_everything_but_the_last_commit_of_each_table_survives(
         async with writing(location, collection=None) as writer:
             assert await writer.clean()
     assert log == []
-    assert sorted(await listed(location)) == ["new", "subject-0", "subject-1", "subject-2"]
+    assert sorted(await location.listed()) == ["new", "subject-0", "subject-1", "subject-2"]
 
 
-async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Location) -> None:
+async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Storage) -> None:
     async with writing(location) as writer:
         [collection] = writer.collections
         await enrol(writer, *people(40))
         await writer.delete_subjects(NAME, ["subject-7"])
-    [deletions] = table_folder(location, collection.table).glob("_deletions/*")
+    [deletions] = location.table_folder(collection.table).glob("_deletions/*")
     emptied(deletions)
     await recover(location)
-    assert len(await listed(location)) == 40
+    assert len(await location.listed()) == 40
 
 
 @pytest.mark.parametrize("table", ["faces-*", "empty-*"])
-async def test_no_answer_is_kept_to_a_change_that_is_lost(location: Location, table: str) -> None:
+async def test_no_answer_is_kept_to_a_change_that_is_lost(location: Storage, table: str) -> None:
     request = ("token", "digest")
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
         await writer.create_subject(NAME, "Bob", "digest")
         await writer.keep_answer(NAME, KeptAnswer(request, "answer"))
-    [folder] = folder_of(location).glob(table)
+    [folder] = location.files.glob(table)
     emptied(newest_manifest(folder))
     async with writing(location) as writer:
         assert await writer.earlier_answer(NAME, request) is None
 
 
-async def test_several_commits_may_be_damaged(location: Location) -> None:
+async def test_several_commits_may_be_damaged(location: Storage) -> None:
     folder = await committed(location, *people(6))
     manifests = sorted((folder / "_versions").glob("*.manifest"))[:3]
     emptied(manifests[0])
     cut_by(manifests[2], 1)
     emptied(sorted((folder / "data").iterdir(), key=lambda path: path.stat().st_mtime_ns)[-2])
     await recover(location)
-    assert sorted(await listed(location)) == ["subject-0", "subject-1", "subject-2"]
+    assert sorted(await location.listed()) == ["subject-0", "subject-1", "subject-2"]
     assert {path.stem for path in folder.glob("_versions/*.damaged")} == {path.stem for path in manifests}
 
 
-async def test_a_recovery_that_was_killed_is_repeated(location: Location) -> None:
+async def test_a_recovery_that_was_killed_is_repeated(location: Storage) -> None:
     folder = await committed(location, *people(2))
     emptied(newest_manifest(folder))
     for manifest in list((folder / "_versions").glob("*.manifest")):
         manifest.rename(manifest.with_suffix(".damaged"))
     await recover(location)
-    assert sorted(await listed(location)) == ["subject-0"]
+    assert sorted(await location.listed()) == ["subject-0"]
 
 
 @pytest.mark.usefixtures("early_indexes")
-async def test_damaged_indexes_are_built_again(location: Location) -> None:
+async def test_damaged_indexes_are_built_again(location: Storage) -> None:
     faces = people(120)
     async with writing(location, index_rows=100) as writer:
         [collection] = writer.collections
@@ -150,7 +138,7 @@ async def test_damaged_indexes_are_built_again(location: Location) -> None:
     with serve_log() as log:
         await recover(location)
     assert log == []
-    files = [path for path in table_folder(location, collection.table).glob("_indices/*/*") if path.is_file()]
+    files = [path for path in location.table_folder(collection.table).glob("_indices/*/*") if path.is_file()]
     assert len(files) > 5
     for file in files:
         zeroed(file)
@@ -161,10 +149,10 @@ async def test_damaged_indexes_are_built_again(location: Location) -> None:
             await writer.clean()
             for reader in (Reader(location, 8), Reader(location, 0)):
                 assert await found(reader, faces[5].embedding, 1) == [faces[5].subject]
-    assert len(await listed(location)) == 122
+    assert len(await location.listed()) == 122
 
 
-async def test_a_table_without_an_intact_version_is_left_unchanged_and_reported(location: Location) -> None:
+async def test_a_table_without_an_intact_version_is_left_unchanged_and_reported(location: Storage) -> None:
     folder = await committed(location, face("Ada"))
     for manifest in (folder / "_versions").glob("*.manifest"):
         cut_by(manifest, 2)
@@ -181,14 +169,14 @@ async def test_a_table_without_an_intact_version_is_left_unchanged_and_reported(
         assert await Reader(location, 8).unreadable() == [NAME]
         await writer.drop(NAME)
     assert not folder.exists()
-    assert sorted(await listed(location, "other")) == ["Cy"]
+    assert sorted(await location.listed("other")) == ["Cy"]
 
 
-async def test_a_drop_whose_commits_are_lost_leaves_a_collection_that_can_be_dropped(location: Location) -> None:
+async def test_a_drop_whose_commits_are_lost_leaves_a_collection_that_can_be_dropped(location: Storage) -> None:
     """The folder is gone, and the last two commits of the registry, which say why, are damaged."""
     async with writing(location) as writer:
         await writer.drop(NAME)
-    for manifest in sorted((table_folder(location, REGISTRY) / "_versions").glob("*.manifest"))[:2]:
+    for manifest in sorted((location.table_folder(REGISTRY) / "_versions").glob("*.manifest"))[:2]:
         emptied(manifest)
     with serve_log() as log:
         async with writing(location, collection=None) as writer:
@@ -199,16 +187,16 @@ async def test_a_drop_whose_commits_are_lost_leaves_a_collection_that_can_be_dro
             assert await enrol(writer, face("Ada")) == ["enrolled"]
 
 
-async def test_an_intact_gallery_is_left_unchanged(location: Location, fresh: Location, writer: Writer) -> None:
+async def test_an_intact_gallery_is_left_unchanged(location: Storage, fresh: Storage, writer: Writer) -> None:
     for nowhere in (fresh, Location("s3://nowhere/gallery")):
         await recover(nowhere)
-    assert not folder_of(fresh).exists()
+    assert not fresh.files.exists()
     await enrol(writer, *people(3))
     await writer.delete_subjects(NAME, ["subject-1"])
-    before = contents(folder_of(location))
+    before = contents(location.files)
     with serve_log() as log:
         await recover(location)
-    assert (log, contents(folder_of(location))) == ([], before)
+    assert (log, contents(location.files)) == ([], before)
 
 
 CHILD = """
@@ -231,7 +219,7 @@ asyncio.run(main())
 """
 
 
-async def test_everything_that_a_killed_process_acknowledged_is_there_once(location: Location) -> None:
+async def test_everything_that_a_killed_process_acknowledged_is_there_once(location: Storage) -> None:
     command = [sys.executable, "-c", CHILD, location.uri]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
@@ -239,7 +227,7 @@ async def test_everything_that_a_killed_process_acknowledged_is_there_once(locat
         child.kill()
         acknowledged += len(child.stdout.read().splitlines())
     async with writing(location, collection=None) as writer:
-        every = await listed(location)
+        every = await location.listed()
         # One more commit may have been made without an acknowledgement.
         assert acknowledged <= len(every) <= acknowledged + 1
         assert {len(faces) for faces in every.values()} == {1}

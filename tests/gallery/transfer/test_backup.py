@@ -16,22 +16,22 @@ from gallery.storage.tables import faces_schema
 from gallery.transfer.backup import backup, restore
 from gallery.transfer.consistent_reads import TransferError
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import NAME, enrol, face, folder_of, people, refusal, stored_bytes, writing
+from tests.gallery.sample_gallery import NAME, Storage, enrol, face, people, refusal, stored_bytes, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Location:
-    return Location(str(tmp_path / "kept" / "copy"))
+def copy(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "kept" / "copy"))
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def backed_up(location: Location, copy: Location) -> dict[str, Any]:
+async def backed_up(location: Storage, copy: Storage) -> dict[str, Any]:
     """Back up a filled gallery, and return its content."""
     await filled(location)
     await backup(location, copy, silent)
@@ -39,15 +39,15 @@ async def backed_up(location: Location, copy: Location) -> dict[str, Any]:
 
 
 async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
-    location: Location, copy: Location
+    location: Storage, copy: Storage
 ) -> None:
     await filled(location)
     async with writing(location):
         collections = await backup(location, copy, silent)
     assert [collection.name for collection in collections] == ["empty", NAME, ODD_NAME]
     assert await content(copy) == await content(location)
-    assert names(folder_of(copy).parent) == ["copy"]
-    assert b"somebody deleted" not in stored_bytes(folder_of(copy))
+    assert names(copy.files.parent) == ["copy"]
+    assert b"somebody deleted" not in stored_bytes(copy.files)
     for collection in collections:
         table = await (await copy.connect()).open_table(collection.table)
         assert (await table.schema()).equals(faces_schema(collection.kind.size), check_metadata=True)
@@ -58,20 +58,20 @@ async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
         assert await refusal(writer.create_subject(NAME, "without faces", "another")) == "SUBJECT_EXISTS"
 
 
-async def test_an_interrupted_backup_leaves_nothing_and_can_be_repeated(location: Location, copy: Location) -> None:
+async def test_an_interrupted_backup_leaves_nothing_and_can_be_repeated(location: Storage, copy: Storage) -> None:
     await filled(location)
     with pytest.raises(StopError):
         await backup(location, copy, stop_at("copying"))
-    assert names(folder_of(copy).parent) == []
-    folder_of(copy).mkdir()
+    assert names(copy.files.parent) == []
+    copy.files.mkdir()
     await backup(location, copy, silent)
     assert await content(copy) == await content(location)
 
 
-async def test_a_folder_of_other_files_is_not_overwritten(location: Location, copy: Location) -> None:
+async def test_a_folder_of_other_files_is_not_overwritten(location: Storage, copy: Storage) -> None:
     await filled(location)
-    folder_of(copy).mkdir(parents=True)
-    file = folder_of(copy) / "something"
+    copy.files.mkdir(parents=True)
+    file = copy.files / "something"
     file.write_text("important")
     for target in (copy, location, Location(str(file))):
         with pytest.raises(TransferError, match="is not empty"):
@@ -83,7 +83,7 @@ async def test_a_folder_of_other_files_is_not_overwritten(location: Location, co
 
 @pytest.mark.parametrize(("faces", "error"), [(True, "differs from the collection"), (False, "the same collections")])
 async def test_an_incomplete_copy_does_not_become_a_backup(
-    location: Location, copy: Location, monkeypatch: pytest.MonkeyPatch, faces: bool, error: str
+    location: Storage, copy: Storage, monkeypatch: pytest.MonkeyPatch, faces: bool, error: str
 ) -> None:
     await filled(location)
     add = AsyncTable.add
@@ -94,28 +94,28 @@ async def test_an_incomplete_copy_does_not_become_a_backup(
     monkeypatch.setattr(AsyncTable, "add", lossy)
     with pytest.raises(TransferError, match=error):
         await backup(location, copy, silent)
-    assert names(folder_of(copy).parent) == []
+    assert names(copy.files.parent) == []
 
 
 @pytest.mark.parametrize("target", ["missing", "without collections", "only served"])
-async def test_a_backup_is_restored_to_an_empty_gallery(location: Location, fresh: Location, target: str) -> None:
+async def test_a_backup_is_restored_to_an_empty_gallery(location: Storage, fresh: Storage, target: str) -> None:
     await filled(location)
     if target == "without collections":
         async with writing(fresh, collection=None):
             pass
     elif target == "only served":
-        with reserve(folder_of(fresh), 0):
+        with reserve(fresh.files, 0):
             pass
     collections, aside = await restore(location, fresh, False, silent)
     assert (len(collections), aside) == (3, None)
-    assert names(folder_of(fresh).parent) == ["fresh", "gallery"]
+    assert names(fresh.files.parent) == ["fresh", "gallery"]
     async with writing(fresh) as writer:
         assert await enrol(writer, *people(1)) == ["already"]
     assert await content(fresh) == await content(location)
 
 
 async def test_a_gallery_is_replaced_only_on_request_and_moved_aside(
-    location: Location, fresh: Location, tmp_path: Path
+    location: Storage, fresh: Storage, tmp_path: Path
 ) -> None:
     await filled(location)
     async with writing(fresh) as writer:
@@ -140,7 +140,7 @@ async def test_a_gallery_is_replaced_only_on_request_and_moved_aside(
     [("interrupted", StopError), ("not renamed", OSError), ("damaged", RuntimeError), ("in use", GalleryInUseError)],
 )
 async def test_a_failed_restore_leaves_the_gallery_unchanged(
-    location: Location, copy: Location, monkeypatch: pytest.MonkeyPatch, fault: str, error: type[Exception]
+    location: Storage, copy: Storage, monkeypatch: pytest.MonkeyPatch, fault: str, error: type[Exception]
 ) -> None:
     before, rename = await backed_up(location, copy), Path.rename
 
@@ -151,19 +151,19 @@ async def test_a_failed_restore_leaves_the_gallery_unchanged(
 
     if fault == "not renamed":
         monkeypatch.setattr(Path, "rename", failing)
-    for path in folder_of(copy).glob("faces-*.lance/data/*") if fault == "damaged" else ():
+    for path in copy.files.glob("faces-*.lance/data/*") if fault == "damaged" else ():
         path.unlink()
     async with writing(location) if fault == "in use" else nullcontext():
         with pytest.raises(error):
             await restore(copy, location, True, stop_at("copying") if fault == "interrupted" else silent)
-    assert names(folder_of(location).parent) == ["gallery", "kept"]
+    assert names(location.files.parent) == ["gallery", "kept"]
     assert await content(location) == before
 
 
-async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(location: Location, copy: Location) -> None:
+async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(location: Storage, copy: Storage) -> None:
     await backed_up(location, copy)
     # A writer that waits for the lock has the file open during the restore.
-    waiting = os.open(folder_of(location) / "writer.lock", os.O_RDWR)
+    waiting = os.open(location.files / "writer.lock", os.O_RDWR)
     await restore(copy, location, True, silent)
     fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with pytest.raises(GalleryInUseError):
@@ -173,26 +173,26 @@ async def test_a_waiting_writer_gets_the_lock_of_the_new_gallery(location: Locat
         pass
 
 
-async def test_only_a_gallery_is_backed_up_and_restored(location: Location, tmp_path: Path) -> None:
+async def test_only_a_gallery_is_backed_up_and_restored(location: Storage, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "file").write_text("not a gallery")
     for source in (Location(str(tmp_path / name)) for name in ("nowhere", "photos", "file")):
         for copying in (backup(source, location, silent), restore(source, location, False, silent)):
             with pytest.raises(TransferError, match=f"there is no gallery at {source.uri}"):
                 await copying
-    assert not folder_of(location).exists()
+    assert not location.files.exists()
 
 
-async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location: Location, fresh: Location) -> None:
+async def test_a_gallery_that_does_not_open_must_be_moved_aside_by_hand(location: Storage, fresh: Storage) -> None:
     async with writing(location), writing(fresh):
         pass
-    for manifest in (folder_of(fresh) / "collections.lance" / "_versions").iterdir():
+    for manifest in (fresh.files / "collections.lance" / "_versions").iterdir():
         manifest.write_bytes(b"")
     with pytest.raises(TransferError, match="move it away manually"):
         await restore(location, fresh, True, silent)
 
 
-async def test_a_gallery_moves_to_an_object_store_and_back(location: Location, copy: Location, tmp_path: Path) -> None:
+async def test_a_gallery_moves_to_an_object_store_and_back(location: Storage, copy: Storage, tmp_path: Path) -> None:
     await filled(location)
     before = await content(location)
     stores = [Location(f"file-object-store://{tmp_path}/{name}") for name in ("backup", "restore")]

@@ -9,7 +9,6 @@ import sys
 import pytest
 from lancedb import AsyncTable
 
-from gallery.location import Location
 from gallery.search.vector_index import DEFAULT_RULE
 from gallery.storage.locks import CollectionLocks
 from gallery.unit_vectors import normalised
@@ -17,18 +16,7 @@ from gallery.writing import maintenance
 from gallery.writing.separate_process import run_separately
 from gallery.writing.writer import Writer
 from project.root import ROOT
-from tests.gallery.sample_gallery import (
-    NAME,
-    SIZE,
-    enrol,
-    folder_of,
-    listed,
-    people,
-    stored_bytes,
-    table_of,
-    traceable_faces,
-    traces,
-)
+from tests.gallery.sample_gallery import NAME, SIZE, Storage, enrol, people, stored_bytes, traceable_faces
 
 
 async def process(table: AsyncTable) -> tuple[int, int, int]:
@@ -41,7 +29,7 @@ async def fail(_: AsyncTable, error: Exception) -> None:
 
 
 async def test_work_is_done_by_another_process_of_low_priority(
-    location: Location, writer: Writer, capfd: pytest.CaptureFixture[str]
+    location: Storage, writer: Writer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await enrol(writer, *people(3))
     [collection] = writer.collections
@@ -55,7 +43,7 @@ async def test_work_is_done_by_another_process_of_low_priority(
 
 
 async def test_a_process_that_ends_without_an_answer_is_an_error(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises((RuntimeError, ConnectionError)):
@@ -66,7 +54,7 @@ async def never_ends(_: AsyncTable) -> None:
     await asyncio.Event().wait()
 
 
-async def test_the_process_ends_with_the_one_that_waits_for_it(location: Location, writer: Writer) -> None:
+async def test_the_process_ends_with_the_one_that_waits_for_it(location: Storage, writer: Writer) -> None:
     command = [sys.executable, "-m", run_separately.__module__]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as started:
         assert started.stdin is not None
@@ -81,7 +69,7 @@ async def test_the_process_ends_with_the_one_that_waits_for_it(location: Locatio
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_a_large_collection_is_maintained_separately_while_faces_are_enrolled(
-    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maintenance, "LARGE_ROWS", 1)
     gone, left = traceable_faces(5), people(80)
@@ -93,12 +81,12 @@ async def test_a_large_collection_is_maintained_separately_while_faces_are_enrol
         assert await enrol(writer, each) == ["enrolled"]
         await asyncio.sleep(0.05)
     assert (await cleaning)[NAME] > 0
-    assert traces(location, gone) == []
-    assert sorted(await listed(location)) == sorted(each.subject for each in left)
+    assert location.traces(gone) == []
+    assert sorted(await location.listed()) == sorted(each.subject for each in left)
 
 
 async def test_enrolments_wait_for_work_that_they_have_overtaken(
-    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lance gives up if others have committed before each of its attempts."""
     rewrite, locks, waiting = maintenance.rewrite, CollectionLocks(), list[bool]()
@@ -113,6 +101,6 @@ async def test_enrolments_wait_for_work_that_they_have_overtaken(
     [gone] = traceable_faces(1)
     await enrol(writer, *people(3), gone)
     await writer.delete_subjects(NAME, [gone.subject])
-    await maintenance.TableMaintenance(await table_of(location), locks, location, DEFAULT_RULE).clean()
+    await maintenance.TableMaintenance(await location.table(), locks, location, DEFAULT_RULE).clean()
     assert waiting == [False, True]
-    assert normalised(gone.embedding, SIZE).tobytes() not in stored_bytes(folder_of(location))
+    assert normalised(gone.embedding, SIZE).tobytes() not in stored_bytes(location.files)

@@ -9,25 +9,11 @@ from typing import Any
 
 import pytest
 
-from gallery.location import Location
 from gallery.reading.live_empty_subjects import LiveEmptySubjects
 from gallery.reading.reader import Reader
 from gallery.records import Reassignment
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import (
-    NAME,
-    enrol,
-    face,
-    folder_of,
-    found,
-    listed,
-    people,
-    refusal,
-    table_of,
-    vectors,
-    versions,
-    writing,
-)
+from tests.gallery.sample_gallery import NAME, Storage, enrol, face, found, people, refusal, vectors, writing
 from tests.gallery.sample_transfers import exported, imported
 
 Change = Callable[[Writer], Coroutine[Any, Any, int]]
@@ -38,36 +24,36 @@ async def give(writer: Writer, ids: Sequence[str], present: str, new: str, keep:
     return (await writer.reassign_faces(NAME, moves, keep=keep))[0]
 
 
-async def empty(location: Location) -> list[str]:
+async def empty(location: Storage) -> list[str]:
     subjects = await Reader(location, 8).subject_ids(NAME, "", 100, "")
     return [subject for subject, has_faces in subjects.items() if not has_faces]
 
 
 async def test_faces_get_another_subject_in_one_commit_and_are_found_under_it(
-    writer: Writer, reader: Reader, location: Location
+    writer: Writer, reader: Reader, location: Storage
 ) -> None:
     made = [face("anna", vector, f"photo-{number}") for number, vector in enumerate(vectors(3))]
     await enrol(writer, *made, *people(3, seed=1))
     assert await found(reader, made[0].embedding, 1) == ["anna"]
-    before = await versions(location)
+    before = await location.versions()
     moved = await give(writer, [made[0].id, made[1].id, "0" * 32], "anna", "bob")
     assert sorted(moved) == sorted([made[0].id, made[1].id])
-    assert await versions(location) == before + 1
-    assert [len((await listed(location))[subject]) for subject in ("anna", "bob")] == [1, 2]
+    assert await location.versions() == before + 1
+    assert [len((await location.listed())[subject]) for subject in ("anna", "bob")] == [1, 2]
     assert [await found(reader, each.embedding, 1) for each in made] == [["bob"], ["bob"], ["anna"]]
     # Repeated, as after a lost response.
     assert sorted(await give(writer, [made[0].id, made[1].id], "anna", "bob")) == sorted(moved)
 
 
-async def test_a_face_that_has_another_subject_by_now_stays(writer: Writer, location: Location) -> None:
+async def test_a_face_that_has_another_subject_by_now_stays(writer: Writer, location: Storage) -> None:
     [made] = people(1)
     await enrol(writer, made)
     assert await give(writer, [made.id], "somebody", "bob") == []
-    assert list(await listed(location)) == [made.subject]
+    assert list(await location.listed()) == [made.subject]
     assert await refusal(give(writer, [made.id], made.subject, " ")) == "INVALID_SUBJECT"
 
 
-async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer, location: Location) -> None:
+async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer, location: Storage) -> None:
     made = [face("anna", vector, f"photo-{number}") for number, vector in enumerate(vectors(2))]
     await enrol(writer, *made)
     await give(writer, [made[0].id], "anna", "lone", ["anna"])
@@ -81,7 +67,7 @@ async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer,
     assert await empty(location) == []
 
 
-async def test_a_subject_is_created_without_faces_once(writer: Writer, location: Location) -> None:
+async def test_a_subject_is_created_without_faces_once(writer: Writer, location: Storage) -> None:
     await writer.create_subject(NAME, "anna", "request")
     await writer.create_subject(NAME, "anna", "request")
     assert await refusal(writer.create_subject(NAME, "anna", "another")) == "SUBJECT_EXISTS"
@@ -92,8 +78,8 @@ async def test_a_subject_is_created_without_faces_once(writer: Writer, location:
     assert await empty(location) == []
 
 
-async def test_an_interrupted_creation_of_the_list_is_made_up_for(writer: Writer, location: Location) -> None:
-    [faces] = folder_of(location).glob("faces-*.lance")
+async def test_an_interrupted_creation_of_the_list_is_made_up_for(writer: Writer, location: Storage) -> None:
+    [faces] = location.files.glob("faces-*.lance")
     (faces.with_name(faces.name.replace("faces", "empty")) / "_versions").mkdir(parents=True)
     assert await empty(location) == []
     await writer.create_subject(NAME, "anna", "request")
@@ -115,12 +101,12 @@ async def test_subjects_with_and_without_faces_are_listed_in_pages_and_counted(w
 
 
 async def test_a_subject_that_gets_its_first_face_while_it_is_read_is_not_missed(
-    writer: Writer, location: Location
+    writer: Writer, location: Storage
 ) -> None:
     [made] = people(1)
     await enrol(writer, made)
     await writer.create_subject(NAME, "anna", "request")
-    table = await table_of(location)
+    table = await location.table()
     empty = LiveEmptySubjects(await location.connect(), table.name)
 
     async def read() -> list[str]:
@@ -133,7 +119,7 @@ async def test_a_subject_that_gets_its_first_face_while_it_is_read_is_not_missed
 
 
 async def test_deleted_renamed_and_merged_subjects_are_not_left_without_faces(
-    writer: Writer, location: Location
+    writer: Writer, location: Storage
 ) -> None:
     for subject in ("anna", "bob", "carl", "dora"):
         await writer.create_subject(NAME, subject, "request")
@@ -150,7 +136,7 @@ async def repeated(writer: Writer, subject: str, **options: Any) -> tuple[str, s
     return answer.face_id, answer.status
 
 
-async def test_the_same_photo_is_recognised_under_both_names(location: Location, writer: Writer) -> None:
+async def test_the_same_photo_is_recognised_under_both_names(location: Storage, writer: Writer) -> None:
     """Under the former name, it neither brings the former subject back nor takes the face from the new one."""
     key = ("key", "digest")
     ada, bob = face("Ada"), face("Bob", source="another photo")
@@ -171,7 +157,7 @@ async def test_the_same_photo_is_recognised_under_both_names(location: Location,
         (face("Eve").id, "already"),
         (ada.id, "already"),
     ]
-    assert {subject: len(faces) for subject, faces in (await listed(location)).items()} == {"Ada": 1, "Bob": 2}
+    assert {subject: len(faces) for subject, faces in (await location.listed()).items()} == {"Ada": 1, "Bob": 2}
 
 
 @pytest.mark.parametrize(
@@ -186,20 +172,20 @@ async def test_the_same_photo_is_recognised_under_both_names(location: Location,
         (lambda writer: writer.merge_subjects(NAME, ["Ada", "Bob"], "Bob"), "INVALID_SUBJECT"),
     ],
 )
-async def test_a_refusal_changes_nothing(location: Location, writer: Writer, change: Change, code: str) -> None:
+async def test_a_refusal_changes_nothing(location: Storage, writer: Writer, change: Change, code: str) -> None:
     await enrol(writer, face("Ada"), face("Bob"))
-    before = await versions(location)
+    before = await location.versions()
     assert await refusal(change(writer)) == code
-    assert await versions(location) == before
+    assert await location.versions() == before
 
 
 async def test_tables_of_earlier_versions_recognise_photos_enrolled_from_now_on(
-    location: Location, fresh: Location, tmp_path: Path
+    location: Storage, fresh: Storage, tmp_path: Path
 ) -> None:
     old, new = face("Ada", source="old"), face("Ada")
     async with writing(location) as writer:
         await enrol(writer, old)
-    await (await table_of(location)).drop_columns(["source"])
+    await (await location.table()).drop_columns(["source"])
     [file] = await exported(location, tmp_path / "old")
     assert [each.new for each in await imported(fresh, file)] == [1]
     reader = Reader(location, 8)

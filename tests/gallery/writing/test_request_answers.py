@@ -5,16 +5,15 @@ from unittest.mock import AsyncMock
 import pytest
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.location import Location
 from gallery.records import KeptAnswer, Reassignment
 from gallery.writing.writer import Writer
 from tests.fakes import serve_log
-from tests.gallery.sample_gallery import NAME, enrol, face, folder_of, listed, refusal, writing
+from tests.gallery.sample_gallery import NAME, Storage, enrol, face, refusal, writing
 
 REQUEST = ("token", "digest")
 
 
-async def test_the_first_answer_is_kept_across_restarts(location: Location) -> None:
+async def test_the_first_answer_is_kept_across_restarts(location: Storage) -> None:
     async with writing(location) as writer:
         assert await writer.earlier_answer(NAME, REQUEST) is None
         await writer.keep_answer(NAME, KeptAnswer(("earlier token", "digest"), "earlier"))
@@ -27,9 +26,9 @@ async def test_the_first_answer_is_kept_across_restarts(location: Location) -> N
 
 
 @pytest.mark.parametrize("files", ["_versions/*.manifest", "data/*.lance"])
-async def test_damaged_answers_are_started_again(writer: Writer, location: Location, files: str) -> None:
+async def test_damaged_answers_are_started_again(writer: Writer, location: Storage, files: str) -> None:
     await writer.keep_answer(NAME, KeptAnswer(REQUEST, "first"))
-    for file in folder_of(location).glob(f"answers-*/{files}"):
+    for file in location.files.glob(f"answers-*/{files}"):
         file.write_bytes(b"")
     assert await writer.earlier_answer(NAME, REQUEST) is None
     await writer.keep_answer(NAME, KeptAnswer(REQUEST, "second"))
@@ -50,7 +49,7 @@ async def test_answers_survive_an_outage(writer: Writer, monkeypatch: pytest.Mon
     assert await writer.earlier_answer(NAME, REQUEST) == "answer"
 
 
-async def test_a_change_with_a_kept_answer_is_made_once(writer: Writer, location: Location) -> None:
+async def test_a_change_with_a_kept_answer_is_made_once(writer: Writer, location: Storage) -> None:
     kept, other = KeptAnswer(REQUEST, "answer"), KeptAnswer(("token", "another"), "answer")
     made = face("anna")
     await enrol(writer, made)
@@ -61,6 +60,6 @@ async def test_a_change_with_a_kept_answer_is_made_once(writer: Writer, location
     await writer.reassign_faces(NAME, {made.id: Reassignment("bob", "anna")})
     assert await writer.reassign_faces(NAME, moves, kept=kept) == ([], "answer")
     assert await writer.create_subject(NAME, "dora", "request", kept) == "answer"
-    assert list(await listed(location)) == ["anna"]
+    assert list(await location.listed()) == ["anna"]
     for change in (writer.reassign_faces(NAME, moves, kept=other), writer.create_subject(NAME, "dora", "r", other)):
         assert await refusal(change) == "IDEMPOTENCY_KEY_REUSED"

@@ -16,7 +16,6 @@ from lancedb import AsyncTable
 import gallery.writing.maintainer
 import gallery.writing.maintenance
 import gallery.writing.writer
-from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.storage.disk import GalleryInUseError
 from gallery.writing.registry import Registry
@@ -26,24 +25,20 @@ from tests.gallery.sample_gallery import (
     KIND,
     NAME,
     SIZE,
+    Storage,
     enrol,
     face,
     found,
     fragments,
-    listed,
     people,
     refusal,
-    table_folder,
-    table_of,
-    unindexed,
     vectors,
-    versions,
     writing,
 )
 from tests.waiting import TIMEOUT_S
 
 
-async def test_collections_are_kept_with_their_thresholds(location: Location) -> None:
+async def test_collections_are_kept_with_their_thresholds(location: Storage) -> None:
     async with writing(location, collection=None) as writer:
         created = await writer.create(NAME, KIND, 0.25)
         other = await writer.create("animals", replace(KIND, size=4), None)
@@ -61,17 +56,17 @@ async def test_collections_are_kept_with_their_thresholds(location: Location) ->
         assert await refusal(writer.set_threshold("nobody", 0.5)) == "COLLECTION_NOT_FOUND"
     async with writing(location, collection=None) as writer:
         assert writer.collections == [other, changed]
-    assert list(await listed(location)) == ["Ada"]
+    assert list(await location.listed()) == ["Ada"]
 
 
 async def test_a_dropped_collection_is_gone_and_its_name_is_free(
-    location: Location, writer: Writer, reader: Reader
+    location: Storage, writer: Writer, reader: Reader
 ) -> None:
     await enrol(writer, face("Ada"))
     assert await found(reader, vectors(1)[0]) == ["Ada"]
     old = await reader.collection(NAME)
     await writer.drop(NAME)
-    assert not table_folder(location, old.table).exists()
+    assert not location.table_folder(old.table).exists()
     assert await reader.collections() == writer.collections == []
     for asked in (writer.drop(NAME), enrol(writer, face("Ada")), reader.collection(NAME)):
         assert await refusal(asked) == "COLLECTION_NOT_FOUND"
@@ -91,10 +86,10 @@ async def test_a_collection_of_any_name_is_dropped_alone(writer: Writer, reader:
         assert [each.name for each in await reader.collections()] == sorted([*HOSTILE[done:], NAME])
 
 
-async def test_a_refusal_changes_nothing(location: Location, writer: Writer, reader: Reader) -> None:
+async def test_a_refusal_changes_nothing(location: Storage, writer: Writer, reader: Reader) -> None:
     good = face("Bob")
     await enrol(writer, face("Ada"), request=("key", "digest"))
-    before = await versions(location)
+    before = await location.versions()
     assert await enrol(writer) == []
     assert await refusal(enrol(writer, request=("key", "other"))) == "IDEMPOTENCY_KEY_REUSED"
     assert await refusal(enrol(writer, good, contract="other")) == "EMBEDDING_CONTRACT_MISMATCH"
@@ -107,8 +102,8 @@ async def test_a_refusal_changes_nothing(location: Location, writer: Writer, rea
     assert await refusal(reader.faces(await reader.collection(NAME), "")) == "INVALID_SUBJECT"
     # An earlier version may have enrolled a blank id.
     assert await writer.delete_subjects(NAME, ["\u200b "]) == 0
-    assert await versions(location) == before
-    assert list(await listed(location)) == ["Ada"]
+    assert await location.versions() == before
+    assert list(await location.listed()) == ["Ada"]
 
 
 async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> None:
@@ -124,7 +119,7 @@ async def test_times_and_sizes_are_listed(writer: Writer, reader: Reader) -> Non
     assert abs((statistics.changed - times[-1]).total_seconds()) < 30
 
 
-async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Location) -> None:
+async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Storage) -> None:
     async with writing(location):
         began = time.monotonic()
         for patience in (0, 0.3):
@@ -140,7 +135,7 @@ async def test_there_is_one_writer_at_a_time_and_the_next_one_waits(location: Lo
 
 
 async def test_a_writer_that_fails_to_open_releases_the_lock(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(gallery.writing.writer, "recover", AsyncMock(side_effect=OSError("damaged")))
@@ -150,7 +145,7 @@ async def test_a_writer_that_fails_to_open_releases_the_lock(
         pass
 
 
-async def test_an_interrupted_drop_is_completed(location: Location) -> None:
+async def test_an_interrupted_drop_is_completed(location: Storage) -> None:
     async with writing(location) as writer:
         kept = await writer.create("kept", KIND, None)
         await enrol(writer, face("Ada"))
@@ -159,14 +154,14 @@ async def test_an_interrupted_drop_is_completed(location: Location) -> None:
         assert await Reader(location, 8).collections() == [kept]
     async with writing(location, collection=None) as writer:
         assert writer.collections == [kept]
-        assert not table_folder(location, collection.table).exists()
+        assert not location.table_folder(collection.table).exists()
         await writer.create(NAME, KIND, None)
         assert await enrol(writer, face("Ada")) == ["enrolled"]
 
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothing(
-    location: Location, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    location: Storage, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 60)
     faces, gone = people(120), [face(f"gone-{number}", vector) for number, vector in enumerate(vectors(10, seed=1))]
@@ -189,30 +184,30 @@ async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothi
                 await work()
 
         await asyncio.gather(*map(enrolling, range(0, 120, 20)), removing(), maintaining())
-        assert {subject: len(stored) for subject, stored in (await listed(location)).items()} == {
+        assert {subject: len(stored) for subject, stored in (await location.listed()).items()} == {
             each.subject: 1 for each in faces
         }
 
 
-async def test_an_optimisation_merges_the_files_of_many_commits(location: Location, writer: Writer) -> None:
-    files = table_folder(location, (await Reader(location, 8).collection(NAME)).table) / "data"
+async def test_an_optimisation_merges_the_files_of_many_commits(location: Storage, writer: Writer) -> None:
+    files = location.table_folder((await Reader(location, 8).collection(NAME)).table) / "data"
     for each in people(gallery.writing.maintainer.FEW_COMMITS - 1):
         await enrol(writer, each)
-    before = await versions(location)
+    before = await location.versions()
     await writer.optimise()
-    assert (await versions(location), writer.busiest) == (before, gallery.writing.maintainer.FEW_COMMITS - 1)
+    assert (await location.versions(), writer.busiest) == (before, gallery.writing.maintainer.FEW_COMMITS - 1)
     await enrol(writer, face("one more"))
     await writer.optimise()
-    assert await versions(location) > before + 1
+    assert await location.versions() > before + 1
     assert writer.busiest == 0
     await writer.clean()
     assert len(list(files.iterdir())) == 1
-    assert len(await listed(location)) == gallery.writing.maintainer.FEW_COMMITS
+    assert len(await location.listed()) == gallery.writing.maintainer.FEW_COMMITS
 
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
-    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
     faces = people(56)
@@ -223,14 +218,14 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
         for each in faces[start : start + 2]:
             await enrol(writer, each)
         await gather()
-        assert await fragments(await table_of(location)) == 2
-        assert await unindexed(location, "id") == outside
-    assert len(await listed(location)) == len(faces)
+        assert await fragments(await location.table()) == 2
+        assert await location.unindexed("id") == outside
+    assert len(await location.listed()) == len(faces)
 
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_many_small_files_of_an_indexed_collection_are_merged(
-    location: Location, monkeypatch: pytest.MonkeyPatch
+    location: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 1000)
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_FILES", 3)
@@ -243,12 +238,12 @@ async def test_many_small_files_of_an_indexed_collection_are_merged(
         async with writing(location) as writer:
             await enrol(writer, faces[number])
             await writer.optimise()
-        assert await unindexed(location, "id") == outside
+        assert await location.unindexed("id") == outside
 
 
 @pytest.mark.usefixtures("early_indexes")
 async def test_other_collections_are_optimised_while_one_is_cleaned(
-    location: Location, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -264,14 +259,14 @@ async def test_other_collections_are_optimised_while_one_is_cleaned(
     cleaning = asyncio.create_task(writer.clean())
     await begun.wait()
     await asyncio.wait_for(writer.optimise(), TIMEOUT_S)
-    assert await fragments(await table_of(location, "z")) == 1
-    assert await fragments(await table_of(location)) == 3
+    assert await fragments(await location.table("z")) == 1
+    assert await fragments(await location.table()) == 3
     go_on.set()
     await cleaning
 
 
 async def test_a_clock_that_was_set_back_hides_no_face(
-    location: Location, monkeypatch: pytest.MonkeyPatch, reader: Reader
+    location: Storage, monkeypatch: pytest.MonkeyPatch, reader: Reader
 ) -> None:
     first, second, third = people(3)
     async with writing(location) as writer:
@@ -287,14 +282,14 @@ async def test_a_clock_that_was_set_back_hides_no_face(
         assert await found(reader, -first.embedding, 1) == [first.subject]
 
 
-async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Location, writer: Writer) -> None:
+async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Storage, writer: Writer) -> None:
     first, second, deleted = people(3)
     # One sorts before the damaged collection, and one after it.
     others = ("a", "z")
     for name in ("a", NAME, "z"):
         await writer.create(name, KIND, None, exist_ok=True)
         await enrol(writer, first, deleted, name=name)
-    data = {each.name: table_folder(location, each.table) / "data" for each in writer.collections}
+    data = {each.name: location.table_folder(each.table) / "data" for each in writer.collections}
     shutil.rmtree(data[NAME])
     for change in (enrol(writer, first, replace=True), writer.delete_subjects(NAME, [first.subject])):
         assert await refusal(change) == "COLLECTION_UNREADABLE"

@@ -12,12 +12,12 @@ from pathlib import Path
 from tests.photos import FOLDER as PHOTOS
 
 FOLDER = PHOTOS.with_name("clients")
-PYTHON = {"boto3": "boto3==1.44.8", "awscli": "awscli==1.46.3"}
+BOTO3 = "boto3==1.44.8"
 JAVASCRIPT = "@aws-sdk/client-rekognition@3.1142.0"
 
 
 def environment(client: str) -> Path | None:
-    """The folder with ``boto3``, ``awscli`` or ``javascript``; None if it is not installed."""
+    """The folder with ``boto3`` or ``javascript``; None if it is not installed."""
     folder = FOLDER / client
     return folder if (folder / "complete").exists() else None
 
@@ -46,8 +46,7 @@ def install(client: str, requirement: str, npm: str | None = None) -> None:
 
 def main() -> None:
     """Install the clients."""
-    for client, requirement in PYTHON.items():
-        install(client, requirement)
+    install("boto3", BOTO3)
     if (npm := shutil.which("npm")) and shutil.which("node"):
         install("javascript", JAVASCRIPT, npm)
     else:

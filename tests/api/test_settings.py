@@ -8,12 +8,6 @@ import pytest
 from pydantic import ValidationError
 
 from api.settings import AddressArgs, LimitArgs
-from imaging.decode import Limits
-
-
-def test_decode_gate_gets_the_limits() -> None:
-    limits = LimitArgs(max_image_size=1, max_image_pixels=2, max_image_dimension=64)
-    assert limits.decode == Limits(max_bytes=1, max_pixels=2, max_dimension=64)
 
 
 def test_two_photos_in_wrapped_base64_fit_into_a_body() -> None:

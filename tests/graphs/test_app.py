@@ -92,9 +92,11 @@ def test_simulated_device_takes_shares_of_logical_gpus_and_says_so_in_the_names(
 
 
 def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir: Path) -> None:
-    ingress = build(limits={"max_image_size": 1, "max_image_pixels": 2}, addresses={"timeout": 3})
+    ingress = build(
+        limits={"max_image_size": 1, "max_image_pixels": 2, "max_image_dimension": 64}, addresses={"timeout": 3}
+    )
     assert (ingress.name, ingress.ray_actor_options) == ("ingress", {"num_cpus": 0.4, "num_gpus": 0})
-    passed, limits = ingress.init_kwargs, Limits(max_bytes=1, max_pixels=2, max_dimension=1024)
+    passed, limits = ingress.init_kwargs, Limits(max_bytes=1, max_pixels=2, max_dimension=64)
     assert (passed["limits"].decode, passed["addresses"].timeout) == (limits, 3)
     assert {role: stage.card.name for role, stage in passed["stages"].items()} == dict(
         zip(("mtcnn", "mediapipe", "crmnet", "arcface"), MODELS, strict=True)

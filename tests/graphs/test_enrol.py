@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from gallery.records import Collection
-from graphs.duplicates import DuplicateRule
 from graphs.enrol import EnrolmentOutcome, EnrolmentRules, PhotoToEnrol, enrol
 from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessRule, LivenessVerdict
@@ -181,21 +180,3 @@ def test_a_photo_is_enrolled_once_and_replaces_others_unless_it_is_refused() -> 
     assert desk.labels("anna") == ["anna.jpg", "anna-2.jpg"]
     assert statuses(desk.enrol("anna-3", "bob-dark", replace=True)) == ["enrolled", "FACE_TOO_DARK"]
     assert [desk.labels(subject) for subject in ("anna", "bob", "carl")] == [["anna-3.jpg"], ["bob.jpg"], ["carl.jpg"]]
-
-
-def test_a_repeated_request_changes_nothing() -> None:
-    desk = Desk()
-    desk.enrol("anna", "bob", request=("key", "digest"))
-    asyncio.run(desk.gallery.delete_subjects("staff", ["bob"]))
-    assert statuses(desk.enrol("anna", "bob", request=("key", "digest"))) == ["already", "deleted"]
-
-
-@pytest.mark.parametrize(("policy", "result"), [("refuse", "DUPLICATE_FACE"), ("report", "enrolled")])
-def test_a_face_that_resembles_another_subject(policy: Any, result: str) -> None:
-    desk, rules = Desk(), replace(STRICT, duplicates=DuplicateRule(policy, 0.9))
-    desk.enrol("anna")
-    anne, bob = outcomes = desk.enrol("anne", "bob", rules=rules)
-    assert statuses(outcomes) == [result, "enrolled"]
-    assert anne.duplicate
-    assert (anne.duplicate.subject, bob.duplicate) == ("anna", None)
-    assert [reason.code for reason in anne.reasons] == ["DUPLICATE_FACE"]

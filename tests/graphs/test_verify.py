@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
-from gallery.records import Hit, NewFace
-from graphs.identify import SearchDecision, identify
-from graphs.stages import embedding_kind
+from gallery.records import Hit
+from graphs.identify import SearchDecision
 from graphs.verify import Verification, naming, verify
 from graphs.verify_many import PhotoComparison, verify_many
 from imaging.pick import Pick
 from project.request_error import RequestError
-from tests.fakes import ANGLES, EMBEDDER_CROP, People, crops_of, direction
-from tests.local_gallery import LocalGallery
+from tests.fakes import EMBEDDER_CROP, People, crops_of
 
 LARGEST = Pick("largest")
 
@@ -109,29 +107,6 @@ async def test_a_reference_that_cannot_be_compared_is_an_error_before_the_others
     with pytest.raises(RequestError, match=refusal):
         await run_many(people, reference, "anna", pick=Pick("one"))
     assert people.detected == [[reference]]
-
-
-async def test_each_face_has_its_own_candidates_best_first_as_many_as_requested() -> None:
-    people, gallery = People(), LocalGallery()
-    stages = people.stages(gallery)
-    embedder, liveness = stages.networks["arcface"], stages.networks["crmnet"]
-    staff = await gallery.create("staff", embedding_kind(embedder), 0.5)
-    enrolled = [NewFace(name, "", "", np.array(direction(ANGLES[name]))) for name in ("anna", "anne", "bob")]
-    await gallery.enrol("staff", embedder.card.embedding_contract, enrolled)
-    asked = stages.detectors["mtcnn"], embedder, [liveness], gallery, "staff"
-    seen, _, found, hits = await identify(*asked, b"bob-2 anna-2-spoof anne", 2, Pick(most=2))
-    assert found == staff
-    assert people.embedded == people.scored == [["bob-2", "anna-2-spoof"]]
-    assert [face.score for face in seen.photo.faces] == [0.99, 0.98]
-    assert [*seen.readings["crmnet"]] == [0.875, 0.125]
-    assert seen.crops is not None
-    np.testing.assert_array_equal(seen.crops, [crops_of(number, EMBEDDER_CROP) for number in (0, 1)])
-    assert [[hit.subject for hit in of_face] for of_face in hits] == [["bob", "anne"], ["anna", "anne"]]
-    assert [hit.cosine for hit in hits[1]] == pytest.approx([1, 0.9397], abs=1e-4)
-    assert (await identify(*asked, b"faceless", 2, Pick()))[3] == []
-    assert [[hit.subject for hit in of_face] for of_face in (await identify(*asked, b"anna", 1, Pick()))[3]] == [
-        ["anna", "anne"]
-    ]
 
 
 @pytest.mark.parametrize(

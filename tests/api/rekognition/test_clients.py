@@ -1,11 +1,9 @@
 """AWS's own clients, which do not know that they call another service."""
 
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,7 @@ def installed(client: str) -> Path:
 COLLECTIONS = ("one", "two", "three")
 
 
-def run(*command: object, **variables: str) -> str:
+def run(*command: object) -> str:
     """The output of a command that must succeed. It sees no configuration of AWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nowhere = {
@@ -32,7 +30,7 @@ def run(*command: object, **variables: str) -> str:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env={**kept, **nowhere, **variables})
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env={**kept, **nowhere})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -52,29 +50,6 @@ def test_a_program_with_boto3_runs_every_operation_and_meets_every_exception(add
 def test_a_program_with_the_javascript_client_indexes_and_searches(address: tuple[str, str, str]) -> None:
     client = installed("javascript") / "node_modules" / "@aws-sdk" / "client-rekognition"
     run("node", Path(__file__).with_name("javascript_program.cjs"), client, *address)
-
-
-def test_the_command_line_of_aws_indexes_and_searches(address: tuple[str, str, str], tmp_path: Path) -> None:
-    aws = installed("awscli") / "bin" / "aws"
-    endpoint, access_key, secret_key = address
-    photo = tmp_path / "anna.jpg"
-    photo.write_bytes(b"anna")
-
-    def rekognition(operation: str, *options: object) -> Any:
-        out = run(
-            *(aws, "rekognition", operation, "--endpoint-url", endpoint, *options),
-            AWS_ACCESS_KEY_ID=access_key,
-            AWS_SECRET_ACCESS_KEY=secret_key,
-            AWS_DEFAULT_REGION="eu-central-1",
-        )
-        return json.loads(out)
-
-    rekognition("create-collection", "--collection-id", "one")
-    image = ("--collection-id", "one", "--image-bytes", f"fileb://{photo}")
-    indexed = rekognition("index-faces", *image, "--external-image-id", "anna.jpg")
-    found = rekognition("search-faces-by-image", *image)
-    assert found["FaceMatches"][0]["Face"]["FaceId"] == indexed["FaceRecords"][0]["Face"]["FaceId"]
-    assert len(rekognition("list-faces", "--collection-id", "one")["Faces"]) == 1
 
 
 def test_boto3_tries_again_if_there_were_too_many_requests(

@@ -192,6 +192,7 @@ def test_a_duplicate_names_the_subject_at_the_collections_threshold() -> None:
     assert refusal(api.enrol("anne", "anne", duplicate="refuse")) == (422, "DUPLICATE_FACE")
     [reported] = api.enrol("anne", "anne", duplicate="report").json()["photos"]
     assert (reported["status"], reported["duplicate"]) == ("enrolled", duplicate)
+    assert [reason["code"] for reason in reported["reasons"]] == ["DUPLICATE_FACE"]
 
 
 def test_one_duplicate_refuses_all_embeddings(api: Api) -> None:

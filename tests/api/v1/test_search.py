@@ -67,9 +67,10 @@ def test_an_embedding_finds_what_its_photo_finds() -> None:
 
 def test_candidates_are_limited_by_top_k_and_by_the_margin() -> None:
     api = peopled()
-    assert api.found("anna bob", top_k=1, max_faces=1) == [["anna"]]
-    by_values = by_embedding(api, [1, 0], top_k=1).json()
-    assert (len(by_values["candidates"]), by_values["margin"]) == (1, margin(0.0603074))
+    [face] = api.send(SEARCH, "anna bob", top_k=1, max_faces=1).json()["faces"]
+    for found in (face, by_embedding(api, [1, 0], top_k=1).json()):
+        assert ([each["subject"] for each in found["candidates"]], found["margin"]) == (["anna"], margin(0.0603074))
+    assert api.found("faceless") == []
     unclear, clear = api.send(SEARCH, "anna bob", min_margin=0.1).json()["faces"]
     assert (unclear["candidates"], unclear["no_match"]) == ([], "below_min_margin")
     assert ([each["subject"] for each in clear["candidates"]], clear["no_match"]) == (["bob"], None)

@@ -1,9 +1,9 @@
 """Comparing probes with the codes of all faces, in one pass over memory."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ from gallery.search.code_comparison import CodeComparison
 from gallery.search.quantisation import CodedFaces
 
 PRODUCTS = 2**17
-"""Products per step. With many probes they are stored, and stay in the processor's cache."""
+"""Products per block. With many probes they are stored, and stay in the processor's cache."""
 FIRST_ROWS = 1024
-"""Rows of the first step, which finds a threshold for the rest: without one, every row is a candidate."""
+"""Rows of the first block, which finds a threshold for the rest: without one, every row is a candidate."""
 GROWTH = 4
-"""Each step has this many times the rows of the one before, because its threshold lets fewer pass."""
+"""Each block has this many times the rows of the one before, because its threshold lets fewer pass."""
 PENDING = 256
 """Candidates of a probe after which its threshold is raised."""
 # Kept for all searches: starting threads takes a tenth of a millisecond.
@@ -65,23 +65,32 @@ def candidates(
         scales: their scales, float32 (probes).
         nearest: at least 1.
         margins: float32 (probes).
-        threads: each compares the probes with a part of the faces.
+        threads: number of threads.
 
     Returns:
         Rows, int64, and their scores, float32, highest first. All rows, if there are not more than `nearest`.
     """
     scan = partial(_scan, faces, probes, scales, nearest, margins)
-    rows = len(faces.codes)
-    first = min(FIRST_ROWS, rows)
+    first, *others = _blocks(len(faces.codes), max(1, PRODUCTS // len(probes)))
     lowest = np.full(len(probes), -np.inf, np.float32)
-    found, lowest = _best(scan(lowest, (0, first)), nearest, margins, lowest)
-    if first < rows:
-        parts = max(1, min(threads, (rows - first) // FIRST_ROWS))
-        bounds = [first + (rows - first) * part // parts for part in range(parts + 1)]
-        found = sum(_THREADS.map(partial(scan, lowest), pairwise(bounds)), found)
+    found, lowest = _best(scan(lowest, iter([first])), nearest, margins, lowest)
+    if others:
+        # Threads take the next block when they are free, so that none waits for one whose core is busy.
+        blocks = iter(others)
+        found = sum(_THREADS.map(lambda _: scan(lowest, blocks), range(min(threads, len(others)))), found)
         found, _ = _best(found, nearest, margins, lowest)
     found = found.chosen(np.argsort(-found.scores, kind="stable"))
     return [found.of(probe) for probe in range(len(probes))]
+
+
+def _blocks(rows: int, most: int) -> list[tuple[int, int]]:
+    """Return blocks of growing size up to `most` rows: the first and the end of each."""
+    blocks, end, size = list[tuple[int, int]](), 0, FIRST_ROWS
+    while end < rows:
+        start, end = end, min(end + min(size, most), rows)
+        blocks.append((start, end))
+        size *= GROWTH
+    return blocks
 
 
 def _scan(
@@ -91,23 +100,19 @@ def _scan(
     nearest: int,
     margins: NDArray[np.float32],
     lowest: NDArray[np.float32],
-    part: tuple[int, int],
+    blocks: Iterator[tuple[int, int]],
 ) -> _Candidates:
-    """Return the candidates among the rows from the first of `part` to before the second, and possibly others.
+    """Return the candidates among the rows of the blocks that this thread takes, and possibly others.
 
     Args:
         lowest: rows with lower scores are known to be none, float32 (probes).
+        blocks: the first row and the end of each. Threads share this iterator.
     """
-    start, end = part
-    most_rows = min(max(1, PRODUCTS // len(probes)), end - start)
-    step = min(FIRST_ROWS, most_rows)
-    compared = CodeComparison(probes, most_rows)
+    compared = CodeComparison(probes, max(1, PRODUCTS // len(probes)))
     found, most = _NONE, 0
-    while start < end:
-        stop = min(start + step, end)
+    for start, stop in blocks:
         rows, numbers, scores = compared.near(faces.codes[start:stop], faces.scales[start:stop], lowest / scales)
         found += _Candidates(rows + start, numbers, scores * scales[numbers])
-        start, step = stop, min(GROWTH * step, most_rows)
         if len(found.rows) > most:
             found, lowest = _best(found, nearest, margins, lowest)
             most = 2 * len(found.rows) + PENDING * len(probes)

@@ -55,10 +55,6 @@ def test_every_embedding_of_a_network_is_taken_exactly_and_can_be_compared(
     assert np.isfinite(found.euclidean)
 
 
-def test_whole_numbers_are_numbers() -> None:
-    assert EmbeddingPair(embedding1=[1, 0], embedding2=[-2, 3]).vectors()[1].tolist() == [-2, 3]
-
-
 INVALID = {
     (("embedding1", 2), "Input should be a valid number"): [
         f"[1, 0.5, {text}, {text}]" for text in ("true", '"1"', "null", "[1]", "{}", "1" + "0" * 400)

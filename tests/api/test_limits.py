@@ -126,14 +126,6 @@ def test_waiting_for_the_end_of_the_connection_has_no_limit(monkeypatch: pytest.
     assert ended.is_set()
 
 
-def test_the_request_id_is_in_the_state() -> None:
-    inner = Inner()
-    call(inner, Body(b""), x_request_id="caller-17")
-    assert inner.scope["state"]["request_id"] == "caller-17"
-    call(inner, Body(b""))
-    assert len(inner.scope["state"]["request_id"]) == 32
-
-
 def test_only_a_fault_that_was_not_answered_reaches_the_server() -> None:
     assert len(call(Inner(RuntimeError("answered")), Body(b""))) == 1
     with pytest.raises(RuntimeError, match="not answered"):

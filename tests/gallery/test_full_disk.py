@@ -41,8 +41,3 @@ async def test_acknowledged_faces_survive_and_space_is_enough_to_continue(disk: 
         subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
         await enrol(writer, face("one more"))
     assert (await location.listed()).keys() == {*acknowledged, "one more"}
-
-
-def test_a_full_disk_is_recognised() -> None:
-    errors = [OSError(28, "No space left on device"), OSError(2, "No such file"), RuntimeError("lance: not found")]
-    assert list(map(is_full, errors)) == [True, False, False]

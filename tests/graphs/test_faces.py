@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deployments.transport import SWITCHES
 from graphs.batches import BATCH_BYTES, BATCH_FACES, LARGEST_PHOTO, crop_bytes, split_by_size
-from graphs.faces import Examination, ExaminedPhoto, embedding_of, every_face, faces, faces_of, the_face
+from graphs.faces import Examination, ExaminedPhoto, every_face, faces, faces_of, the_face
 from graphs.stages import FaceCrops, Stages
 from imaging.crops import CropSpec
 from imaging.faces import Photo
@@ -168,18 +168,6 @@ async def test_a_refused_photo_is_raised_before_a_network_is_asked(
     with pytest.raises(RequestError, match=code):
         await faces_of(of.detectors["mtcnn"], b"it", pick, [of.networks["arcface"]])
     assert network.calls == []
-
-
-async def test_the_embedding_is_that_of_the_picked_face() -> None:
-    people = People()
-    of = people.stages()
-    embedder = of.networks["arcface"]
-    seen, face, embedding = await embedding_of(of.detectors["mtcnn"], embedder, b"anna bob-large", LARGEST)
-    assert people.embedded == [["bob-large"]]
-    assert face is seen.faces[0]
-    np.testing.assert_allclose(embedding, direction(ANGLES["bob"]), atol=1e-6)
-    with pytest.raises(RequestError, match="NO_FACE_DETECTED"):
-        await embedding_of(of.detectors["mtcnn"], embedder, b"faceless", LARGEST)
 
 
 def test_the_face_is_the_first_if_the_rule_allows_it() -> None:

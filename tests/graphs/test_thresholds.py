@@ -8,16 +8,12 @@ from hypothesis import strategies as st
 from graphs.compare import distances
 from graphs.flow_settings import FlowSettings
 from graphs.liveness import LivenessPolicy, LivenessRule, LivenessVerdict
-from graphs.thresholds import AppliedThreshold, euclidean, first_set, threshold_of
+from graphs.thresholds import AppliedThreshold, euclidean, threshold_of
 from telemetry.request_record import recording
 from tests.fakes import direction, stages
 
 EMBEDDER = stages().networks["arcface"]
 CONFIGURED, OTHERS = FlowSettings(thresholds={"arcface": 0.7}), FlowSettings(thresholds={"facenet": 0.7})
-
-
-def test_zero_is_a_value_that_is_set() -> None:
-    assert (first_set(None, 0.0, 0.5), first_set(0.5)) == (0.0, 0.5)
 
 
 @pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])

@@ -90,15 +90,16 @@ async def test_readers_that_follow_the_table_at_once_agree(location: Storage, wr
         assert {mirror.faces for mirror in mirrors} == {4 + number}
 
 
-async def test_a_reader_erases_deleted_faces_without_being_asked(
-    location: Storage, reader: Reader, writer: Writer
+@pytest.mark.parametrize("cleaning", [False, True])
+async def test_a_reader_and_a_clean_up_erase_deleted_faces(
+    location: Storage, reader: Reader, writer: Writer, cleaning: bool
 ) -> None:
     faces, gone = people(9), ["subject-0", "subject-4", "subject-8"]
     await enrol(writer, *faces)
     await search(reader, [*vectors(1)])
     await writer.delete_subjects(NAME, gone)
     assert all(each.subject.encode() in stored_bytes(location.mirrors) for each in faces)
-    assert await Reader(location, 8).unreadable() == []
+    await (writer.clean() if cleaning else Reader(location, 8).unreadable())
     for each in faces:
         traces = [each.subject.encode(), bytes.fromhex(each.id), each.embedding.tobytes()[:16]]
         assert {trace in stored_bytes(location.mirrors) for trace in traces} == {each.subject not in gone}

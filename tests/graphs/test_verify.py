@@ -1,4 +1,4 @@
-"""Comparisons and searches, over fake networks and a real gallery in a folder."""
+"""Comparisons over fake models, and which subjects a search matches."""
 
 import numpy as np
 import pytest

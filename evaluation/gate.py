@@ -1,4 +1,4 @@
-"""How many faces the enrolment gate would reject or report, by reason."""
+"""Counts the faces that the enrolment gate would reject or report, by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class CountedReason:
 
     Attributes:
         card: name of the model that measured it.
-        refuses: whether the gate refuses such a face where quality is required. If not, it only reports the reason.
+        refuses: whether the gate rejects such a face if quality is required. If not, it only reports the reason.
     """
 
     code: str
@@ -36,10 +36,10 @@ class GateCounts:
 
     Attributes:
         photos: number of photos.
-        undecoded: number of photos that the decode gate refuses, by code.
+        undecoded: number of photos that the decode gate rejects, by code.
         faceless: number of photos without a face.
         reasons: those that occurred, most frequent first.
-        refused: faces with at least one reason that refuses. None if there is no face.
+        refused: faces with at least one reason for which the gate rejects them. None if there is no face.
     """
 
     photos: int

@@ -1,4 +1,4 @@
-"""The photos that a model is measured on: of known people, or of live faces and attacks."""
+"""The photos on which a model is measured: photos of known people, or of live faces and attacks."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ PairProtocol = Literal["lfw"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Photos of known subjects, for an embedder. `rates` are the false match rates at which to measure."""
+    """Photos of known subjects, for an embedder. `rates` are the false match rates at which the model is measured."""
 
     labelled: Labelled
     rates: tuple[float, ...] = embedder.FMRS
@@ -31,14 +31,14 @@ class People:
         return self.labelled.photos
 
     def evidence(self, answers: Answers, rate: RateName) -> Evidence:
-        """Return the data to calibrate a threshold for `rate` on, from a model's outputs."""
+        """Return the data from which to calibrate a threshold for `rate`, given a model's outputs."""
         comparisons = compare(self.labelled, answers)
         genuine = comparisons.genuine
         found = curve(comparisons.scores[genuine], comparisons.scores[~genuine])
         return Evidence(found, int(np.sum(~genuine)), embedder.IMPOSTOR_TRIALS)
 
     def sections(self, answers: Answers, plan: Plan) -> dict[str, report.Section]:
-        """Measure a model by its outputs, and return the sections of the report."""
+        """Measure a model from its outputs, and return the sections of the report."""
         measured = embedder.measure_embedder(self.labelled, answers, plan)
         sections = {"verification": report.verification(measured, plan.thresholds)}
         if measured.identification:

@@ -21,7 +21,7 @@ def pull(cards: Sequence[Card], store: Store, mirror: Path | None, console: Cons
     """Fetch and export the models that are not ready, and show progress.
 
     Raises:
-        ModelError: the mirror is not a folder, or a model could not be pulled. Models before it are ready.
+        ModelError: the mirror is not a folder, or a model could not be pulled. Models pulled before it are ready.
     """
     if mirror is not None and not mirror.is_dir():
         raise ModelError(f"the mirror {mirror} is not a folder")
@@ -75,7 +75,7 @@ def configured_in(path: Path) -> list[Card]:
 
 
 def store_in(path: Path) -> Store:
-    """Return the store of a Serve configuration file: the first `models_dir` in it, or else the chosen store.
+    """Return the store of a Serve configuration file: the first `models_dir` in it, otherwise `chosen_store`.
 
     Raises:
         ModelError: the file cannot be read.

@@ -35,7 +35,7 @@ Groups = Annotated[
         "--groups",
         exists=True,
         dir_okay=False,
-        help="For an embedder: CSV file that assigns photos of different people to groups, to compare their FMR.",
+        help="For an embedder: CSV file that assigns photos of different people to groups, to compare the groups' FMR.",
     ),
 ]
 Detector = Annotated[
@@ -54,7 +54,9 @@ def evaluate_command(
     photos: Photos,
     protocol: Annotated[
         PairProtocol | None,
-        typer.Option("--protocol", help="For an embedder and a CSV of pairs in LFW's order: accuracy over folds."),
+        typer.Option(
+            "--protocol", help="For an embedder and a CSV of pairs in LFW's order: report accuracy over folds."
+        ),
     ] = None,
     groups: Groups = None,
     detector: Detector = None,
@@ -93,7 +95,9 @@ def calibrate_command(
         Path | None,
         typer.Option("--write", exists=True, dir_okay=False, help="Configuration file to write the threshold to."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Continue with too few photos for the rate.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Continue even if there are too few photos for the rate.")
+    ] = False,
     groups: Groups = None,
     detector: Detector = None,
     engine: EngineOption = "onnx",

@@ -17,7 +17,7 @@ from project.request_error import RequestError
 T = TypeVar("T")
 
 BATCH = 4
-"""Photos per request. It is small because all requests in progress share the service's timeout."""
+"""Photos per request. Few, so that each request meets the service's timeout while others are in progress."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FolderEnrolment:
 
     Attributes:
         parallel: maximum number of requests in progress.
-        report: is called with the progress.
+        report: called with the progress.
     """
 
     client: AsyncClient
@@ -82,7 +82,7 @@ class FolderEnrolment:
         """Enrol the photos that are not enrolled yet, and append the outcome of each to `outcomes` once it is known.
 
         Args:
-            before: ids of the collection's subjects. If some are left out, the service recognises their photos itself.
+            before: ids of the collection's subjects. If some are missing, the service itself recognises their photos.
             photos: by subject.
         """
         stored = await self.enrolled_faces(collection, sorted(photos.keys() & set(before)))
@@ -118,7 +118,7 @@ def _outcome(photo: EnrolledPhoto, path: Path) -> FileOutcome:
     if photo.status == "already":
         return FileOutcome(photo.subject, str(path), "already")
     if photo.status == "moved":
-        return refused_file(photo.subject, path, "MOVED", "It was enrolled for this subject, which was renamed since")
+        return refused_file(photo.subject, path, "MOVED", "It was enrolled for this subject, which has been renamed")
     if photo.error is None:
         # Another client deleted it after an attempt whose response was lost.
         return refused_file(photo.subject, path, photo.status.upper(), "It is not enrolled")

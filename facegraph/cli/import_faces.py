@@ -65,7 +65,7 @@ def _import(client: Client, file: ExportFile, report: ReportProgress) -> int:
     if collection.embedding_contract != file.kind.contract:
         raise CommandError(
             f"{file.path} contains embeddings of {file.kind.model} (contract {file.kind.contract}), but {file.name} "
-            f"those of {collection.model} (contract {collection.embedding_contract})"
+            f"contains those of {collection.model} (contract {collection.embedding_contract})"
         )
     new = done = 0
     report(f"importing {file.name}", 0, file.faces)

@@ -15,7 +15,7 @@ from facegraph.cli.output import CommandError, escaped, print_line
 from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
-# Photos that were enrolled once are accepted without checking quality again. Others are checked as usual.
+# Photos that were enrolled before are accepted without another quality check. Others are checked as usual.
 ONE_FACE, EVERY_FACE = RequestedRules("report", "prominent"), RequestedRules("report", "all")
 OTHER_PHOTO = RequestedRules("require", "one")
 
@@ -25,10 +25,10 @@ class ReEmbedPlan:
     """Which photos to enrol again.
 
     Attributes:
-        photos: by rules and subject: the photos that were enrolled with one face, or with every face; and all photos of
-            subjects without any enrolled photo.
+        photos: by rules and subject. These are the photos that were enrolled with one face or with every face. If none
+            of a subject's enrolled photos was found, they are all of the subject's photos.
         lost: files that cannot be read, and enrolled faces whose photo is not in the folder.
-        absent: subjects with no photo at all in the folder.
+        absent: subjects without a readable photo in the folder.
     """
 
     photos: dict[RequestedRules, dict[str, list[Path]]]

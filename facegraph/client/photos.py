@@ -94,7 +94,7 @@ class ComparedPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class ManyVerification:
-    """The result of comparing a reference with several photos, in order, and the reference's compared face."""
+    """The results of comparing several photos, in order, with a reference, and the reference's compared face."""
 
     metric: str
     threshold: Threshold
@@ -117,8 +117,8 @@ def detect(
     """Find the faces of a photo with their landmarks, quality and, if requested, liveness.
 
     Args:
-        photo: as `facegraph.client.images.upload_from` accepts it.
-        detector: a role of `models`.
+        photo: anything that `facegraph.client.images.upload_from` accepts.
+        detector: a role listed by `models`.
         liveness: whether to measure liveness.
         liveness_network: role of the network that measures it.
         attributes: what else to read from each face, comma-separated: "pose,eyes". Default: nothing.
@@ -150,7 +150,7 @@ def embed(
 
     Args:
         photo, detector, liveness, liveness_network, attributes, faces, max_faces: as in `detect`.
-        embedder: a role of `models`.
+        embedder: a role listed by `models`.
         crops: whether to return the embedder's input for each face.
     """
     return ApiCall(
@@ -213,8 +213,9 @@ def verify_many(
     A photo that cannot be compared has an `error` and does not affect the others.
 
     Args:
-        photos: 1 to 100 photos, with the reference about 28 MB in total.
-        faces: as in `verify`. With "all", the reference's prominent face and the most similar face of each photo.
+        photos: 1 to 100 photos; about 28 MB in total, including the reference.
+        faces: as in `verify`. With "all", the reference's prominent face and each photo's most similar face are
+            compared.
         detector, embedder, liveness, liveness_network, attributes, metric, threshold, crops: as in `verify`.
     """
     if not photos:

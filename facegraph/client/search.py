@@ -36,7 +36,7 @@ class SearchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchedFace(Face, SearchResult):
-    """A face and its candidates, best first. Empty if liveness is required and the face is a spoof."""
+    """A face and its candidates, best first. There are none if liveness is required and the face is a spoof."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def search(
         photo, detector, liveness, liveness_network, attributes, faces, max_faces, crops: as in `embed`. With
             liveness "require", a spoof has no candidates.
         top_k: maximum number of candidates per face, 1 to 100. Default: 5.
-        threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
+        threshold: minimum cosine similarity. Default: the collection's or, without one, the embedder's; see `models`.
         min_margin: minimum margin between the two most similar subjects. Below it, there are no candidates. Default:
             any margin.
     """

@@ -11,9 +11,9 @@ from graphs.settings import AppArgs
 MEMORY = 3 * 2**30
 """Bytes. The default configuration uses 2.4 GB when idle."""
 FULL, ALMOST_FULL = 2**28, 2**31
-"""Free disk space in bytes: below the first, nothing works; below the second, the disk is full soon."""
+"""Free disk space in bytes: below the first, nothing works; below the second, the disk will soon be full."""
 FEW_CORES = 4
-"""Up to this number, stages run better inside the ingress; see docs/sizing.md."""
+"""With up to this many cores, stages run better inside the ingress; see docs/sizing.md."""
 
 
 def cores(args: AppArgs, found: int | None = None) -> Finding:
@@ -26,7 +26,7 @@ def cores(args: AppArgs, found: int | None = None) -> Finding:
     except StartError as error:
         return Finding("problem", str(error), laptop)
     if found <= FEW_CORES and any(stage.place == "own" for stage in stages):
-        return Finding("warning", f"{found} cores are few for stages in separate processes", laptop)
+        return Finding("warning", f"only {found} cores for stages that run in separate processes", laptop)
     return Finding("ok", f"{found} cores; one replica of each stage reserves {args.cpus:g}")
 
 
@@ -61,6 +61,6 @@ def gpu(args: AppArgs, devices: Path = Path("/dev")) -> Finding:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return Finding("ok", "an NVIDIA GPU, and an ONNX Runtime built for CUDA")
-    what = "an NVIDIA GPU, but an ONNX Runtime not built for CUDA"
+        return Finding("ok", "there is an NVIDIA GPU, and ONNX Runtime is built for CUDA")
+    what = "there is an NVIDIA GPU, but ONNX Runtime is not built for CUDA"
     return Finding("problem" if args.device == "cuda" else "warning", what, "pip install onnxruntime-gpu")

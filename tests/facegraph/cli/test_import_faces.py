@@ -79,7 +79,7 @@ def test_an_import_of_another_model_or_that_the_service_refuses_is_an_error(
 ) -> None:
     staff.put_collection("other", embedder="facenet")
     err = run("gallery", "import", export, "--into", "other")[2]
-    assert "contains embeddings of embedder-model (contract contract), but other those of " in err
+    assert "contains embeddings of embedder-model (contract contract), but other contains those of " in err
     monkeypatch.setenv("FACEGRAPH_URL", "http://localhost:9")
     monkeypatch.setattr(import_faces, "RETRIES", 0)
     status, _, err = run("gallery", "import", export)

@@ -169,7 +169,7 @@ export class Upload {
     const parts = [
       `${plural(enrolled, "face")} enrolled`,
       already && `${already} already enrolled`,
-      moved && `${moved} enrolled for a subject that was renamed since`,
+      moved && `${moved} enrolled for a subject that has since been renamed`,
       count && `${plural(count, "photo")} refused`,
       left && `${plural(left, "photo")} not sent`,
     ];

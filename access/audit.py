@@ -36,8 +36,9 @@ class Event:
         action: what the request asked for.
         route: method and path template, e.g. ``GET /v1/collections/{collection}``.
         collection: name of the collection.
-        subjects: ids of the subjects to enrol, verify, change or delete, or found, as far as the request got.
-        faces: ids of single faces that the request names.
+        subjects: ids of the subjects to enrol, verify, change or delete, or of those that a search found. If the
+            request failed, some may be missing.
+        faces: ids of individual faces that the request names.
         status: HTTP status of the response; None if the caller disconnected before it.
     """
 
@@ -74,7 +75,7 @@ class Audit:
             return
         time = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         # JSON is escaped to ASCII, so that no line break or lone surrogate in a subject's id can break the line.
-        # Not by `asdict`, which copies every value recursively.
+        # `asdict` would copy every value recursively.
         named = {field.name: getattr(event, field.name) for field in fields(event)}
         line = json.dumps({"time": time, **named}).encode("ascii") + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class AuditIds:
 
         Args:
             subjects: subjects to enrol, to verify, to change, to delete, or found.
-            faces: individual faces to delete.
+            faces: individual faces that the request names.
             collection: the collection, if the request's path does not name it.
         """
         self.collection = collection or self.collection

@@ -25,13 +25,13 @@ class RequestBounds:
 
     The id is in `request.state.request_id`. Ray Serve sets each request's ``X-Request-ID`` and repeats it in the
     response's headers. A body over the limit is rejected by its Content-Length if it has one, otherwise while it
-    is read, so no more than the limit is held in memory. JSON bodies are also limited in their number of values and
-    keys. A body that stalls is rejected after `BODY_PAUSE_S`, which frees its slot.
+    is read, so no more than the limit is held in memory. The numbers of values and keys in JSON bodies are
+    also limited. A body that stalls is rejected after `BODY_PAUSE_S`, which frees its slot.
 
     Attributes:
         app: the inner app. Reading a body that is too large raises `RequestError` in it.
         max_body: maximum size of a body, in bytes.
-        max_import: the same for routes that import; their bodies have no limit of values and keys.
+        max_import: the same for routes that import. Their bodies have no limits on values and keys.
     """
 
     app: ASGIApp

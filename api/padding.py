@@ -21,7 +21,7 @@ CONTRACT_DIMENSIONS = 512
 Vector = NDArray[np.float32]
 
 NetworkDimensions = Annotated[int, Field(description="Length of the model's embeddings without padding.")]
-"""Type of a field that is returned with the length of the padded embedding."""
+"""Type of a response field that accompanies the length of the padded embedding."""
 
 
 def answered_dimensions(service: Service, size: int) -> int:
@@ -58,7 +58,7 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 
 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
-    """Remove padding. An embedding that ends where another model's would is cut there, so that lengths can differ."""
+    """Remove padding. If an embedding ends at another model's length, cut it there: the caller compares the lengths."""
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1

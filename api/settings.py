@@ -22,7 +22,7 @@ class LimitArgs(EnvironmentSettings):
     )
     max_image_pixels: int = Field(50_000_000, gt=0, description="Maximum number of pixels of a photo.")
     max_image_dimension: int = Field(
-        1024, ge=64, description="Maximum side of a photo in pixels; larger photos are scaled down."
+        1024, ge=64, description="Maximum length of a photo's longer side, in pixels; larger photos are scaled down."
     )
     max_import_size: int = Field(
         4 * 2**30, gt=0, description="Maximum size of an import (POST /v1/collections/{collection}/import), in bytes."
@@ -53,7 +53,7 @@ class AddressArgs(EnvironmentSettings):
 
     model_config = SettingsConfigDict(env_prefix="FETCH_")
 
-    addresses: bool = Field(True, description="Whether photos are fetched by URL at all.")
+    addresses: bool = Field(True, description="Whether photos are fetched by URL.")
     allowed_hosts: str = Field(
         "",
         description="Comma-separated hosts. If set, photos are fetched only from these hosts. HOST allows ports 80 and "

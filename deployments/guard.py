@@ -21,7 +21,7 @@ MARK = "FACEGRAPH_SERVICE"
 """Environment variable that marks the processes of one service."""
 
 PERIOD_S = 2
-"""Seconds between scans: Ray's processes overwrite their environment with the names that they show."""
+"""Seconds between scans. One at the end would miss Ray's processes, which overwrite their environment with titles."""
 EXIT_TIMEOUT_S = 30
 """Seconds to wait for killed processes to exit; one may be stuck in the kernel."""
 
@@ -31,13 +31,13 @@ Process: TypeAlias = tuple[int, int]
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Kill the processes that this one starts in the block, and remove `folder`, when the block or this process ends.
+    """When the block or this process ends, kill the processes that it started in the block, and remove `folder`.
 
     Needs ``/proc``; on other systems it kills nothing.
     """
     mark = uuid4().hex
     command = [sys.executable, "-I", "-S", __file__, mark, str(folder)]
-    # In its own session, it gets no signals from the terminal or for this process's group.
+    # In its own session, the guard gets no signals sent by the terminal or to this process's group.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ):
@@ -52,7 +52,7 @@ def started(mark: str, known: frozenset[Process]) -> frozenset[Process]:
     """Return live processes that have `mark` in their environment or are among `known`, and all their descendants."""
     entry, found, parents = f"\0{MARK}={mark}\0".encode(), list[Process](), dict[Process, int]()
     for path in Path("/proc").glob("[0-9]*"):
-        # Other users' processes, and processes that have exited in the meantime.
+        # Skip other users' processes, and processes that have exited in the meantime.
         with suppress(OSError):
             fields = (path / "stat").read_bytes().rpartition(b")")[2].split()
             process = int(path.name), int(fields[19])

@@ -20,15 +20,15 @@ class FlowSettings(EnvironmentSettings):
         ge=0,
         le=1,
         description="Minimum cosine similarity of a match on /match, /compare, /mediapipe and /match_face with "
-        "facenet, if the request has none. By default each contract's own: 0.6, and 0.7 for /match_face.",
+        "facenet, if the request has none. By default each contract's own value: 0.6, or 0.7 for /match_face.",
     )
     arcface_threshold: float | None = Field(
         None, ge=0, le=1, description="The same for /match_face with arcface; by default 0.75."
     )
     thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
         default_factory=dict,
-        description="By embedder role, the minimum cosine similarity of a match in /v1 if neither the request nor the "
-        "collection has one. Overrides the card's; `facegraph models calibrate --write` sets it.",
+        description="Minimum cosine similarity of a match in /v1, by embedder role, if neither the request nor the "
+        "collection has a threshold. Overrides the card's threshold. `facegraph models calibrate --write` sets it.",
     )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Minimum live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(

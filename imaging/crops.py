@@ -1,4 +1,4 @@
-"""Crops faces as a model expects them."""
+"""Crops faces to the input that a model expects."""
 
 import math
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ TEMPLATE = np.array(
 TEMPLATE_SIZE = 112
 
 MAX_TILT = 20.0
-"""Maximum tilt that remains in a crop of a face's box, in degrees. Training photos also show tilted heads."""
+"""Maximum tilt that a crop of a face's box leaves uncorrected, in degrees. Training photos show tilted heads too."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """The crop of a face that a model expects. Hashable, since it is the key of a request's crops.
+    """The crop of a face that a model expects. Hashable, because a request's crops are keyed by it.
 
     Attributes:
         size: side of the square crop in pixels.
@@ -38,7 +38,7 @@ class CropSpec:
             ``inside``: the box times `scale`, shrunk and shifted until it lies inside the photo,
             then stretched to the square.
             ``left_eye``, ``right_eye``: a square of `scale` times the distance between the eyes, centred on the eye and
-            level with both, the photo's edge repeated outside it. Left and right are as in the landmarks.
+            level with both eyes. Outside the photo, its edge is repeated. Left and right are as in the landmarks.
         scale: factor by which the box grows about its centre. Not used for ``aligned``.
     """
 
@@ -72,7 +72,7 @@ def similarity_transform(landmarks: NDArray[np.floating], target: NDArray[np.flo
 
 
 def tilt(landmarks: NDArray[np.floating]) -> float:
-    """Degrees by which to rotate a photo counterclockwise to set a face upright, -180 to 180.
+    """Return the counterclockwise rotation of a photo that sets a face upright, in degrees, -180 to 180.
 
     Args:
         landmarks: (5, 2) in pixels. If they coincide, the face counts as upright.
@@ -110,8 +110,8 @@ def cut(
     Args:
         pixels: uint8 (height, width, 3), in any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
-        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. Otherwise they determine
-            the tilt of the face; if it exceeds `MAX_TILT`, the photo is rotated until the face is upright.
+        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. ``left_eye`` and
+            ``right_eye`` are around an eye. Otherwise, the photo is first rotated by their `box_rotation`.
         spec: shape of the crops.
 
     Returns:
@@ -164,8 +164,8 @@ def _eye(pixels: NDArray[np.uint8], points: NDArray[np.float32], spec: CropSpec)
 
 def _stretched(region: NDArray[np.uint8], spec: CropSpec) -> NDArray[np.uint8]:
     if spec.fit == "inside":
-        # MiniFASNet was trained on bilinear crops. On averaged ones it scored a spoof higher (0.26 instead of 0.17)
-        # and rejected 6 of 29 live faces instead of 1.
+        # MiniFASNet was trained on crops resized with bilinear interpolation. With area averaging, it scored a spoof
+        # higher (0.26 instead of 0.17) and rejected 6 of 29 live faces instead of 1.
         method = cv2.INTER_LINEAR
     else:
         # Bilinear enlargement blurs a live face so much that the deep tree network takes it for a replay.

@@ -48,11 +48,11 @@ class EmbeddedFace(CroppedFace):
 
 
 class DetectAnswer(FacesAnswer[FaceAnswer]):
-    """Faces of a photo that count, best score first."""
+    """The faces that count (see Which face counts), best score first."""
 
 
 class EmbedAnswer(FacesAnswer[EmbeddedFace]):
-    """Faces of a photo that count, best score first, with embeddings of length 1."""
+    """The faces that count (see Which face counts), best score first, each with an embedding of length 1."""
 
 
 class Comparison(Answer):

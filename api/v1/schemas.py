@@ -169,7 +169,7 @@ class Timings(Answer):
 
 
 class FacesAnswer(Answer, Generic[AnsweredFace]):
-    """Faces of a photo that count, best score first."""
+    """The faces that count (see Which face counts), best score first."""
 
     model_config = example(faces_found=1)
 

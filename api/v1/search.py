@@ -83,7 +83,7 @@ class SearchedFace(CroppedFace, SearchResult):
 
 
 class SearchAnswer(FacesAnswer[SearchedFace]):
-    """Faces of a photo that count, best score first."""
+    """The faces that count (see Which face counts), best score first."""
 
     threshold: ThresholdAnswer
 

@@ -58,7 +58,7 @@ class StageAnswer(Answer):
     )
 
     deployment: str = Field(description="Name of the deployment: `TASK-ROLE`, even for a stage inside the ingress.")
-    kind: str = Field(description="The model's task, `gallery` or `ingress`.")
+    kind: str = Field(description="The task of the stage's model; otherwise `gallery` or `ingress`.")
     role: str | None = Field(description="Name of the stage in requests; null for the gallery and the ingress.")
     model: str | None
     title: str | None
@@ -102,7 +102,7 @@ class IndexAnswer(Answer):
     unindexed: int = Field(description="Faces that are not in an index yet. Searches compare the probe with each.")
     recall: float | None = Field(
         description="Lowest recall of these collections: the share of searches that find the nearest face. A reader "
-        "measures it every hour on a sample of enrolled faces; null until then."
+        "measures it every hour on a sample of enrolled faces; null before the first measurement."
     )
 
 

@@ -12,13 +12,13 @@ from gallery.search.code_comparison import CodeComparison
 from gallery.search.quantisation import CodedFaces
 
 PRODUCTS = 2**17
-"""Products per block. With many probes they are stored, and stay in the processor's cache."""
+"""Dot products per block. With many probes they are stored, and those of a block fit in the processor's cache."""
 FIRST_ROWS = 1024
-"""Rows of the first block, which finds a threshold for the rest: without one, every row is a candidate."""
+"""Rows of the first block. It gives the thresholds for the other blocks; without them, every row is a candidate."""
 GROWTH = 4
-"""Each block has this many times the rows of the one before, because its threshold lets fewer pass."""
+"""Each block has this many times the rows of the one before, because higher thresholds let fewer rows pass."""
 PENDING = 256
-"""Candidates of a probe after which its threshold is raised."""
+"""Candidates per probe that a thread adds before it raises the thresholds again."""
 # Kept for all searches: starting threads takes a tenth of a millisecond.
 _THREADS = ThreadPoolExecutor(thread_name_prefix="scan")
 
@@ -57,7 +57,7 @@ def candidates(
     margins: NDArray[np.float32],
     threads: int = 1,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Return for each probe the rows whose score is at most its margin below its `nearest`-th best score.
+    """Return for each probe the rows that score at least its `nearest`-th best score minus its margin.
 
     Args:
         faces: at least one.
@@ -68,7 +68,7 @@ def candidates(
         threads: number of threads.
 
     Returns:
-        Rows, int64, and their scores, float32, highest first. All rows, if there are not more than `nearest`.
+        Rows, int64, and their scores, float32, highest first. All rows if there are at most `nearest`.
     """
     scan = partial(_scan, faces, probes, scales, nearest, margins)
     first, *others = _blocks(len(faces.codes), max(1, PRODUCTS // len(probes)))
@@ -84,7 +84,7 @@ def candidates(
 
 
 def _blocks(rows: int, most: int) -> list[tuple[int, int]]:
-    """Return blocks of growing size up to `most` rows: the first and the end of each."""
+    """Divide the rows into blocks of growing size, at most `most` rows each, and return each block's start and end."""
     blocks, end, size = list[tuple[int, int]](), 0, FIRST_ROWS
     while end < rows:
         start, end = end, min(end + min(size, most), rows)
@@ -102,11 +102,11 @@ def _scan(
     lowest: NDArray[np.float32],
     blocks: Iterator[tuple[int, int]],
 ) -> _Candidates:
-    """Return the candidates among the rows of the blocks that this thread takes, and possibly others.
+    """Return the candidates in the blocks that this thread takes, possibly with other rows.
 
     Args:
-        lowest: rows with lower scores are known to be none, float32 (probes).
-        blocks: the first row and the end of each. Threads share this iterator.
+        lowest: scores below which no row is a candidate, float32 (probes).
+        blocks: the start and end of each. Threads share this iterator.
     """
     compared = CodeComparison(probes, max(1, PRODUCTS // len(probes)))
     found, most = _NONE, 0
@@ -122,7 +122,7 @@ def _scan(
 def _best(
     found: _Candidates, nearest: int, margins: NDArray[np.float32], lowest: NDArray[np.float32]
 ) -> tuple[_Candidates, NDArray[np.float32]]:
-    """Raise the lowest scores to the margin below the nearest, drop candidates below them, and return both."""
+    """Raise `lowest` to the `nearest`-th best score minus the margin. Return rows that reach it, and its new value."""
     lowest = lowest.copy()
     for probe, margin in enumerate(margins):
         _, scores = found.of(probe)

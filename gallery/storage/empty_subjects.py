@@ -1,7 +1,7 @@
-"""Subjects without faces. They are listed in a table of their own beside the table of faces, made for the first one.
+"""Subjects without faces. They are listed in a separate table, which is created when the first one is listed.
 
-A subject exists if it has a face or is listed here. A listed subject may have faces: if they were enrolled since, or
-the writer was killed between the two commits of a change.
+A subject exists if it has a face or is listed here. A listed subject may still have faces, if they were enrolled later
+or if the writer was killed between the two commits of a change.
 """
 
 import pyarrow as pa
@@ -15,14 +15,14 @@ EMPTY_SCHEMA = pa.schema(
     [
         pa.field("subject_key", pa.string(), nullable=False, metadata=PRIMARY_KEY),
         pa.field("subject", pa.string(), nullable=False),
-        # Digest of the request that created the subject; empty if its last face was taken away.
+        # Digest of the request that created the subject; empty if its last face was removed.
         pa.field("request", pa.string(), nullable=False),
     ]
 )
 
 
 async def open_empty(connection: AsyncConnection, table: str) -> AsyncTable | None:
-    """Open the table beside the table of faces `table`; None if there is none."""
+    """Open the table of empty subjects that belongs to the table of faces `table`; None if it does not exist."""
     return await open_if_created(connection, beside(table, "empty"))
 
 
@@ -41,8 +41,8 @@ async def list_empty(
     """List a subject in one commit.
 
     Args:
-        request: digest of the request that created it; empty if its last face was taken away.
-        may_be_listed: whether the subject may be listed already; its digest is then replaced. This takes five times as
+        request: digest of the request that created it; empty if its last face was removed.
+        may_be_listed: whether the subject may already be listed. Its digest is then replaced, which takes five times as
             long.
     """
     empty = await connection.create_table(beside(table, "empty"), schema=EMPTY_SCHEMA, exist_ok=True)
@@ -61,7 +61,7 @@ async def unlist_empty(connection: AsyncConnection, table: str, keys: list[str])
 
 
 async def copy_empty(theirs: AsyncConnection, table: str, ours: AsyncConnection) -> None:
-    """Copy the table beside a table of faces to another gallery, if there is one."""
+    """Copy the table of empty subjects that belongs to `table`, if it exists, to another gallery."""
     await drop_beside(ours, table, "empty")
     empty = await open_empty(theirs, table)
     if empty is not None:

@@ -1,7 +1,7 @@
 """Backing up a gallery and restoring it.
 
-A backup is a complete gallery that a service can use. It contains the faces enrolled when it was made and no
-trace of faces deleted before. Faces deleted afterwards remain in it.
+A backup is a complete gallery that a service can use. It contains the faces that were enrolled when it was made, and no
+trace of faces deleted before. Faces deleted later remain in it.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ from project.files import sync
 
 
 async def backup(location: Location, target: Location, report: Report) -> list[Collection]:
-    """Copy the gallery at `location`. Only reads it, so a service may be using it.
+    """Copy the gallery at `location`. It is only read, so a service may be using it.
 
     Args:
         target: an empty or nonexistent folder, which is created atomically; or an empty location in an object store,
@@ -71,7 +71,7 @@ async def restore(
 
     Args:
         target: location without a gallery, or with an empty one.
-        replace: if there is a gallery at `target`, move it aside. Only possible in a folder.
+        replace: if there is a gallery at `target`, move it aside. This is only possible for a folder.
 
     Returns:
         The collections, and the folder to which the earlier gallery was moved, or None.
@@ -150,7 +150,7 @@ async def _copy(source: Location, target: Location, report: Report) -> list[Coll
 
 async def _copy_table(theirs: AsyncConnection, collection: Collection, ours: AsyncConnection, report: Report) -> None:
     async def copy(table: AsyncTable) -> None:
-        # A table of an earlier version may lack columns.
+        # A table written by an earlier release may lack columns.
         schema = await table.schema()
         await ours.drop_table(collection.table, ignore_missing=True)
         made = await ours.create_table(collection.table, schema=schema)

@@ -14,7 +14,7 @@ from project.request_error import RequestError
 BATCH = 4096
 """Number of faces read and written at a time, and committed at a time by an import."""
 ATTEMPTS = 3
-"""How often a table is read from its beginning if a clean-up removes files that are being read."""
+"""Maximum number of attempts to read a table. An attempt fails if a clean-up removes files that are being read."""
 
 Report = Callable[[str, int, int | None], None]
 """Reports progress: what is being done, the faces done, and the total number of faces if known."""
@@ -44,7 +44,7 @@ async def read_one_version(
 ) -> None:
     """Call `read` with one version of a table.
 
-    The running service may remove that version in a clean-up. The newest version is then read from its beginning.
+    The running service may remove that version in a clean-up. `read` is then called again with the newest version.
 
     Raises:
         TransferError: the table was dropped.
@@ -53,7 +53,9 @@ async def read_one_version(
         try:
             table = await connection.open_table(name)
         except ValueError as error:
-            raise TransferError(f"a collection was deleted before it was copied ({name}): run it again") from error
+            raise TransferError(
+                f"a collection was deleted before it was copied ({name}): run the command again"
+            ) from error
         version = await table.version()
         try:
             await read(table)
@@ -64,7 +66,7 @@ async def read_one_version(
 
 
 async def batches(table: AsyncTable, schema: pa.Schema, what: str, report: Report) -> AsyncIterator[pa.RecordBatch]:
-    """Yield the columns of `schema` for all rows of the version of `table` that is open."""
+    """Yield the columns of `schema` for all rows of the open version of `table`."""
     done, total = 0, await table.count_rows()
     report(what, 0, total)
     async for batch in await table.query().select(schema.names).to_batches(max_batch_length=BATCH):
@@ -74,6 +76,6 @@ async def batches(table: AsyncTable, schema: pa.Schema, what: str, report: Repor
 
 
 def first_line(error: Exception) -> str:
-    """Return the message of an error of Lance or Arrow without the positions in their source code."""
+    """Return the first line of an error of Lance or Arrow, without the position in their source code."""
     text = error.message if isinstance(error, RequestError) else str(error)
     return re.split(r",? *(?:location: |/\S*\.cargo/)", (text.splitlines() or [repr(error)])[0])[0]

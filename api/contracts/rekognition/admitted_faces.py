@@ -1,4 +1,4 @@
-"""The faces of a photo that a quality filter admits, and why it leaves out the others, in the words of AWS."""
+"""Finds the faces of a photo that pass a quality filter, and AWS's reasons for leaving out the others."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ REASONS = {
     "FACE_BLURRED": "LOW_SHARPNESS",
     "FACE_TURNED": "EXTREME_POSE",
 }
-"""AWS's reason for a code of the quality gate; LOW_FACE_QUALITY for any other."""
+"""AWS's reason for each code of the quality gate. For other codes, it is LOW_FACE_QUALITY."""
 
 
 async def admitted_faces(
@@ -36,7 +36,7 @@ async def admitted_faces(
     Args:
         pick: which faces of the photo the detector returns.
         max_faces: maximum number of faces to run `networks` on.
-        excess_reason: AWS's reason for leaving out the admitted faces after these.
+        excess_reason: AWS's reason for leaving out admitted faces over `max_faces`.
         name: name of the photo in errors, if the request has two.
 
     Returns:

@@ -88,10 +88,10 @@ async def test_no_object_contains_a_deleted_face_after_a_clean_up(
 async def test_requests_fail_with_a_stable_code_until_the_store_responds(
     server: S3Server, location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.reading.live_gallery, "PATIENCE_S", 0.5)
     reader, each = Reader(location, 8), face("Mindy")
     await enrol(writer, each)
     assert await found(reader, each.embedding) == ["Mindy"]
+    monkeypatch.setattr(gallery.reading.live_gallery, "PATIENCE_S", 0.5)
     with stopped(server):
         assert await refusal(found(reader, each.embedding)) == "UNAVAILABLE"
         waiting = asyncio.create_task(enrol(writer, face("Late", vectors(2)[1])))

@@ -1,4 +1,4 @@
-"""Verifies the signatures of AWS clients (AWS Signature Version 4), which botocore computes.
+"""Verifies the signatures of AWS clients (AWS Signature Version 4) with botocore.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html. A signature has no nonce, so a request can
 be repeated until it expires.
@@ -61,13 +61,13 @@ class AwsSignature:
 
         Raises:
             RequestError: ``UNAUTHENTICATED`` without a signature, ``INCOMPLETE_SIGNATURE``, or ``INVALID_SIGNATURE`` if
-                the request is from another time or for another service.
+                the signature has expired, is not yet valid or is for another date or service.
         """
         values = dict(headers)
         if not (given := values.get("authorization", "")):
             raise RequestError("UNAUTHENTICATED", "The request is not signed; sign it with AWS Signature Version 4")
         if not (form := _AUTHORIZATION.fullmatch(given.strip())):
-            raise RequestError("INCOMPLETE_SIGNATURE", "The Authorization header is no AWS Signature Version 4")
+            raise RequestError("INCOMPLETE_SIGNATURE", "The Authorization header is not an AWS Signature Version 4")
         names = set(form["headers"].split(";"))
         if missing := sorted(_NEEDED - names):
             raise RequestError("INCOMPLETE_SIGNATURE", f"The signature must include the header {missing[0]}")

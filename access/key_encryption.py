@@ -54,7 +54,7 @@ class KeyCipher:
         self._cipher = AESGCM(content)
 
     def encrypt(self, key_id: str, text: str) -> str:
-        """Return the key `text` with this id, encrypted, in base64."""
+        """Encrypt `text`, the key with this id, and return it in base64."""
         nonce = os.urandom(_NONCE_BYTES)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), key_id.encode())).decode()
 
@@ -62,7 +62,7 @@ class KeyCipher:
         """Return the text of a key that was stored encrypted.
 
         Raises:
-            KeysError: it was encrypted under another operator's key, or its entry was changed.
+            KeysError: it was encrypted with a different operator's key, or its entry was changed.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -71,7 +71,9 @@ class KeyCipher:
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], key.id.encode()).decode()
         except InvalidTag:
-            raise KeysError(f"the key {key.id} was encrypted under another operator's key") from None
+            raise KeysError(
+                f"the key {key.id} cannot be decrypted: the operator's key or the entry in the key file was changed"
+            ) from None
 
 
 def create_operator_key(path: Path) -> None:

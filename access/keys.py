@@ -25,7 +25,7 @@ Scope = Literal["read", "enrol", "delete", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 RELOAD_PERIOD_S = 1.0
-"""Time between checks whether the file has changed, in seconds."""
+"""Time between checks of the file for changes, in seconds."""
 
 _FORM = re.compile(r"fg_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
 _NO_HASH = "0" * 64
@@ -48,7 +48,7 @@ class Key(BaseModel):
     collections: tuple[str, ...]
     created: AwareDatetime
     expires: AwareDatetime | None = None
-    # The key itself, encrypted: only keys for AWS clients have it.
+    # The encrypted key; only for keys of AWS clients.
     encrypted: str | None = None
 
     def reaches(self, collection: str) -> bool:
@@ -99,7 +99,7 @@ class Keys:
     def entry(self, id: str) -> Key | None:
         """Return the entry of the key with this id, or None if it is unknown, revoked or expired.
 
-        The caller must prove that it has the key.
+        This does not verify the secret: the client must prove that it has the key, for example by a signature.
 
         Raises:
             KeysError: the file cannot be read, so no key can be verified.

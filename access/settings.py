@@ -33,14 +33,15 @@ class AccessArgs(EnvironmentSettings):
         0,
         ge=0,
         allow_inf_nan=False,
-        description="Requests per second and ingress replica, per key, or per IP address without one; 0 for no limit.",
+        description="Maximum requests per second per key, or per IP address without a key, in each ingress replica; 0 "
+        "for no limit.",
     )
-    rate_burst: int = Field(20, gt=0, description="Requests that may exceed the rate in one burst.")
+    rate_burst: int = Field(20, gt=0, description="Maximum number of requests in a burst.")
     forwarded_hops: int = Field(
         0,
         ge=0,
-        description="Proxies before the ingress that append to X-Forwarded-For, including HAProxy of `make run`. The "
-        "caller's address is that many entries from the end; with fewer entries, the connection's own.",
+        description="Number of proxies before the ingress that append to X-Forwarded-For, including HAProxy of `make "
+        "run`. The caller's address is that many entries from the end; with fewer entries, it is the connection's.",
     )
 
     @field_validator("keys_file")

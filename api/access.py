@@ -31,8 +31,8 @@ class Access:
     """ASGI middleware that admits requests by the caller's key and rate.
 
     Requests of AWS clients are left to `api.contracts.rekognition.endpoint`, because their signatures cover the body.
-    For others, sets `request.state.key` to the caller's `Key`, None without one, and `request.state.audit_ids` to the
-    `AuditIds` that routes fill.
+    For others, sets `request.state.key` to the caller's `Key` (None if no key was sent), and
+    `request.state.audit_ids` to the `AuditIds` that routes fill.
 
     Attributes:
         app: the inner app.
@@ -81,7 +81,7 @@ class Access:
                 note(None)
 
     def _caller(self, request: Request, address: str | None) -> Key | None:
-        """The caller's key, or None if none is given and none required. Raises `RequestError`."""
+        """Return the caller's key, or None if no key is given and none is required. Raises `RequestError`."""
         presented = _presented(request.headers)
         try:
             key = self.keys.find(presented) if presented is not None else None

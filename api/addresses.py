@@ -31,7 +31,7 @@ _MAX_TRIED = 3
 _HEADERS = {
     "User-Agent": "facegraph",
     "Accept": "*/*",
-    # A compressed body could exceed every limit.
+    # A compressed body could exceed the size limit when it is decompressed.
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
@@ -48,7 +48,7 @@ class Addresses:
         args: which URLs may be fetched.
         max_bytes: size limit of a photo.
         resolve: a `Resolver` by default.
-        transport: makes the transport of one request, by default a new connection. Transports are the layer below
+        transport: creates the transport of one request, by default a new connection. Transports are the layer below
             httpx's clients, without their cookies, redirects, proxies and logged URLs.
     """
 
@@ -108,7 +108,7 @@ class Addresses:
             raise _failed(url, "The connection was lost while fetching the URL", error) from None
 
     async def _check(self, url: httpx.URL) -> list[IPAddress]:
-        """Return the IP addresses of the URL's host. Raises `RequestError` unless it and all of them are allowed."""
+        """Return the IP addresses of the URL's host. Raises `RequestError` if the URL or any of them is not allowed."""
         if url.scheme not in _PORTS:
             raise _not_allowed(url, "Only http and https URLs are supported")
         if url.userinfo:

@@ -54,7 +54,7 @@ def routes(keys_required: bool) -> FastAPI:
     app = FastAPI(
         title="facegraph",
         version=health.VERSION,
-        description="Face detection, liveness and recognition.",
+        description="Face detection, liveness and recognition. Sections, as in `see Thresholds`, are in docs/v1.md.",
         # Starlette builds these redirects from the request's Host header.
         redirect_slashes=False,
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.
@@ -63,7 +63,7 @@ def routes(keys_required: bool) -> FastAPI:
     enrolments = (enrolment, embedding_enrolment, imports)
     v1 = (models, status, photos, verify_many, collections, *enrolments, subjects, renaming, search, verification)
     for part in (health, metrics, *CONTRACTS, *v1):
-        # include_router would match each request against the routes of each router, and against its own again.
+        # With include_router, each request would be matched against the routes of its router twice.
         app.router.routes.extend(part.router.routes)
     page.install(app)
     errors.install(app, FORMS)
@@ -96,7 +96,7 @@ def create_app(service: Service) -> ASGIApp:
     opened = OpenPaths(bounded, limits.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # The middleware is for requests; the other events are the server's start and end.
+        # The middleware handles only requests; the other events are the server's start and end.
         await (opened if scope["type"] == "http" else routed)(scope, receive, send)
 
     return app

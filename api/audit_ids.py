@@ -23,7 +23,7 @@ class AuditIds:
     note: Callable[[int | None], None] = lambda status: None
 
     def note_part(self, status: int) -> None:
-        """Write a line about a part of the request that is complete, with its HTTP status, and forget the ids."""
+        """Write a line about a completed part of the request, with its HTTP status, and forget the part's subjects."""
         self.note(status)
         self.subjects.clear()
 
@@ -31,7 +31,7 @@ class AuditIds:
         """Add ids. Call this before any change, so that a failed request is logged with them.
 
         Args:
-            subjects: subjects to enrol, to verify, to change, to delete, or found.
+            subjects: subjects that the request enrols, verifies, changes, deletes or finds.
             faces: individual faces that the request names.
             collection: the collection, if the request's path does not name it.
         """

@@ -1,11 +1,11 @@
-"""A request's body as a file for libraries that read in a thread of their own."""
+"""A request's body as a file, for libraries that block while they read and therefore run in a thread."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 
 class BodyFile:
-    """Reads a body while it arrives, in another thread than the event loop's.
+    """Reads a body while it arrives, from a thread other than the event loop's.
 
     Args:
         chunks: the body. Each chunk is awaited only when it is read.

@@ -13,12 +13,10 @@ from project.request_error import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """ASGI middleware that cancels requests after a timeout. Reading the body counts towards it.
+    """ASGI middleware that cancels requests after a timeout, which includes reading the body.
 
-    `api.route_bounds` lists the routes that have none.
-
-    Ray Serve then also cancels the request's calls to stages; queued calls are never started. Only a gallery write that
-    has already started runs to completion.
+    When a request is cancelled, Ray Serve also cancels its calls to stages; queued calls are never started. Only a
+    gallery write that has already started runs to completion. `api.route_bounds` lists the routes without this timeout.
 
     Attributes:
         app: the inner app.

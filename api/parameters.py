@@ -32,13 +32,18 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A part of a request and the parameters that a route accepts there, by name: whether each may be repeated."""
+    """A part of a request, and the parameters that a route accepts in this part.
+
+    Attributes:
+        where: the part, for messages.
+        names: by name of the parameter, whether it may be repeated.
+    """
 
     where: str
     names: Mapping[str, bool]
 
     def check(self, sent: Iterable[str], other: "_Place", strict: bool) -> None:
-        """Reject repeated names and, if `strict`, unknown ones. The message points out names of `other`."""
+        """Reject repeated names and, if `strict`, unknown ones. For a name of `other`, the message says so."""
         for name, count in Counter(sent).items():
             shown = name[:64]
             if name in self.names:
@@ -64,7 +69,7 @@ class CheckedRoute(APIRoute):
     streams = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler in a request that checks its body as it is read."""
+        """Wrap FastAPI's handler, so that the query string is checked first, and the body as it is read."""
         answer = super().get_route_handler()
         is_form = self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
         query = _Place("in the query string", _names(self.dependant.query_params))
@@ -172,7 +177,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _names(fields: Sequence[ModelField]) -> dict[str, bool]:
-    """The names of `fields`, with a model replaced by its fields, and whether each is a list."""
+    """Return whether each of `fields` is a list, by name. A field that is a model is replaced by the model's fields."""
     names: dict[str, bool] = {}
     for field in fields:
         kind = field.field_info.annotation

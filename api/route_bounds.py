@@ -1,4 +1,4 @@
-"""Bounds of the size and time of requests, by route."""
+"""Limits on the size and duration of requests, by route."""
 
 import re
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class RouteBounds:
 
 _DEFAULT = RouteBounds()
 _EXCEPTIONS = (
-    # Committed in parts: the route applies the timeout to each.
+    # Committed in parts: the route applies the timeout to each part.
     (re.compile(r"/v1/collections/[^/]+/import"), RouteBounds(imports=True, timed=False)),
-    # Takes as long as the gallery is large.
+    # The time that it takes grows with the gallery.
     (re.compile(r"/v1/gallery/clean"), RouteBounds(timed=False)),
 )
 

@@ -114,9 +114,9 @@ def requested_route(connection: Connection) -> RequestedRoute | None:
 
 
 def route_label(connection: Connection) -> tuple[str, str]:
-    """Return method and route of a request for metrics, from a small set: ("OTHER", "other") if no route matches.
+    """Return a request's method and route for metrics, from a small set; ("OTHER", "other") if no route matches.
 
-    The route of a known operation of an AWS client ends with its name.
+    For a request of an AWS client, the route ends with the operation's name, if the operation is known.
     """
     if operation := connection.get("state", {}).get("operation"):
         return "POST", f"/ {operation}"
@@ -153,7 +153,7 @@ def _document(generate: Any, required: bool) -> dict[str, Any]:
     document: dict[str, Any] = generate()
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
-        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     }
     for (method, path), need in NEEDS.items():
         _, form, _ = compile_path(path)

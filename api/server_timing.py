@@ -16,7 +16,7 @@ CLIENT_LEFT = 499
 
 @dataclass(frozen=True, slots=True)
 class ServerTiming:
-    """ASGI middleware that adds ``Server-Timing`` with what was recorded before the response began.
+    """ASGI middleware that adds ``Server-Timing``, which lists the steps recorded before the response began.
 
     Attributes:
         app: the inner app.

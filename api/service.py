@@ -28,7 +28,7 @@ class Service:
         exposition: returns the metrics of the whole cluster in Prometheus's text format.
         requests: the current and recent requests of this replica.
         observe: called with each completed request.
-        access: keys, audit log and rates; by default the environment's settings without an audit log.
+        access: settings of keys, audit log and rates; by default those of the environment, but without an audit log.
     """
 
     stages: Stages

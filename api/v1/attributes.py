@@ -36,7 +36,7 @@ class PoseAnswer(Answer):
 
 
 class EyesAnswer(Answer):
-    """The probability that each eye is open; left and right as seen in the photo."""
+    """The probability that each eye is open. Left and right are as seen when the face is upright."""
 
     model_config = example(left_open=0.99, right_open=0.98)
 

@@ -69,7 +69,7 @@ class ChosenStages:
     def photo_fields(
         self, examined: ExaminedPhoto, seconds: float, started: float, embedder: FaceStage | None = None
     ) -> dict[str, Any]:
-        """Return the fields that all answers about one photo have besides its faces; see `Timings.of`."""
+        """Return the fields that all answers about one photo have, except its faces; for the times see `Timings.of`."""
         photo = examined.photo
         timings = Timings.of([photo], seconds, started)
         return {"photo": photo, "faces_found": photo.found, "models": self.models(embedder), "timings_ms": timings}
@@ -82,7 +82,7 @@ class ChosenStages:
         )
 
     def refuses(self, *answers: FaceAnswer) -> bool:
-        """Return whether one of the faces is a spoof while liveness is required, so that it must not match."""
+        """Return whether liveness is required and one of the faces is a spoof, which rules out a match."""
         return self.rule.refuses(*(answer.liveness.live for answer in answers if answer.liveness))
 
     def faces(self, examined: ExaminedPhoto) -> list[FaceAnswer]:
@@ -90,11 +90,11 @@ class ChosenStages:
         return [self.face(examined.photo, face, examined.readings, row) for row, face in enumerate(examined.asked)]
 
     async def cropped(self, examined: ExaminedPhoto, wanted: bool) -> list[CroppedFace]:
-        """Describe the same faces, with the crops that were embedded if they are `wanted`."""
+        """Describe the faces that the models were run on, with the crops that were embedded if these are `wanted`."""
         return await with_crops(self.faces(examined), examined.crops if wanted else None)
 
     async def compared(self, faces: Sequence[ComparedFace], wanted: bool) -> list[CroppedFace]:
-        """Describe compared faces, with the crops that were embedded if they are `wanted`."""
+        """Describe compared faces, with the crops that were embedded if these are `wanted`."""
         answers = [self.face(each.photo, each.index, each.readings, 0) for each in faces]
         return await with_crops(answers, np.concatenate([each.crop for each in faces]) if wanted else None)
 

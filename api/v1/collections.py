@@ -84,7 +84,7 @@ class StatisticsAnswer(CollectionAnswer):
     faces: int
     subjects: int
     bytes: int = Field(description="Size of its files, not counting old versions that the next clean-up removes.")
-    changed: datetime = Field(description="Time of the last enrolment or deletion.")
+    changed: datetime = Field(description="Time of the last enrolment or deletion; until then, of the creation.")
 
 
 class DroppedAnswer(Answer):
@@ -155,12 +155,12 @@ async def delete_collection(
 ) -> DroppedAnswer:
     """Delete a collection and all its faces, permanently.
 
-    A collection with faces requires with_faces=true, because clients that resolve ``..`` turn ``…/subjects/..`` into
-    its path.
+    A collection with faces requires with_faces=true. Otherwise, clients that resolve ``..`` could delete it by mistake,
+    because they shorten ``…/subjects/..`` to the path of the collection.
     """
     gallery = service.stages.gallery
     found = await gallery.collection(collection)
-    # With with_faces=true, nothing is counted, so that a damaged collection can be deleted.
+    # With with_faces=true, faces are not counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
         raise RequestError(
             "COLLECTION_NOT_EMPTY", f"The collection contains {count} faces; add with_faces=true to delete them too"
@@ -171,5 +171,5 @@ async def delete_collection(
 
 @router.post("/gallery/clean")
 async def post_clean(service: CurrentService) -> CleanedAnswer:
-    """Erase deleted faces from the files now, without waiting for the timer."""
+    """Erase deleted faces from the files now, instead of at the next regular clean-up."""
     return CleanedAnswer(freed_bytes=await service.stages.gallery.clean())

@@ -28,10 +28,10 @@ class CroppedFace(FaceAnswer):
 
 
 async def with_crops(faces: Sequence[FaceAnswer], crops: Pixels | None) -> list[CroppedFace]:
-    """Add their crops to faces: uint8 (faces, side, side, 3) RGB; None for no crops."""
+    """Add to each face its crop, given as uint8 (faces, side, side, 3) RGB; None for no crops."""
     encoded: Sequence[Crop | None] = [None] * len(faces)
     if crops is not None:
-        # In a thread, because each takes about a millisecond.
+        # In a thread, because encoding a crop takes about a millisecond.
         encoded = await asyncio.to_thread(lambda: [_encoded(crop) for crop in crops])
     return [CroppedFace(**dict(face), crop=crop) for face, crop in zip(faces, encoded, strict=True)]
 

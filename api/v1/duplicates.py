@@ -1,4 +1,4 @@
-"""The check of faces to enrol for other subjects that they resemble, and its results in responses."""
+"""The duplicate check of enrolments: whether a face resembles another subject, and the result in responses."""
 
 from pydantic import Field
 
@@ -22,14 +22,14 @@ class DuplicateAnswer(Answer):
 
     @classmethod
     def of(cls, hit: Hit, named: bool) -> "DuplicateAnswer":
-        """Describe a hit; `named` as from `may_name`."""
+        """Describe a hit. If `named` is false, its subject and face id are left out; see `may_name`."""
         return cls(
             subject=hit.subject if named else None, face_id=hit.face_id if named else None, similarity=hit.cosine
         )
 
 
 def may_name(key: Key | None) -> bool:
-    """Whether a caller may learn the subject that a face resembles. A key that may only enrol must not."""
+    """Whether a caller may learn the subject that a face resembles: not if its key lacks the scope ``read``."""
     return key is None or "read" in key.scopes
 
 

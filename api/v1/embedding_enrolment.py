@@ -47,12 +47,13 @@ class EmbeddingsRequest(JsonBody):
     duplicate: DuplicatePolicy = Field("allow", description=DUPLICATE)
     replace: bool = Field(False, strict=True)
     metadata: dict[str, Metadata] = Field(
-        default_factory=dict, description="New metadata of subjects among the embeddings, by their ids. " + METADATA
+        default_factory=dict,
+        description="New metadata by subject id. Each subject must have an embedding in the request. " + METADATA,
     )
 
 
 class EnrolledEmbedding(Answer):
-    """Result for one embedding. `duplicate` is as for a photo."""
+    """Result for one embedding. `duplicate` is null if the embedding resembles no other subject or is not checked."""
 
     model_config = example(
         subject="jane.doe", face_id="9e6380afc176e721c45c5467ddfd96ca", status="enrolled", duplicate=None
@@ -94,7 +95,7 @@ async def post_embeddings(
         for each, vector in zip(body.embeddings, vectors, strict=True)
     ]
     if not body.metadata.keys() <= {face.subject for face in faces}:
-        raise RequestError("INVALID_REQUEST", "metadata has a subject without an embedding")
+        raise RequestError("INVALID_REQUEST", "metadata names a subject that has no embedding in the request")
     gallery, found = service.stages.gallery, list[Hit | None]([None] * len(faces))
     if body.duplicate != "allow":
         rule = duplicate_rule(service, body.duplicate, await gallery.collection(collection))

@@ -34,7 +34,7 @@ class EnrolledPhoto(Answer):
 
     - ``enrolled``.
     - ``already``: the same photo of the same subject is already enrolled.
-    - ``moved``: the same photo was enrolled for this subject, which was renamed or merged since; nothing changed.
+    - ``moved``: the same photo was enrolled for this subject, which has since been renamed or merged; nothing changed.
     - ``deleted``: the request repeats an earlier one, and the face has been deleted since.
     - ``refused``: see `error`.
     """
@@ -59,7 +59,7 @@ class EnrolledPhoto(Answer):
     error: ReasonAnswer | None
     reasons: list[ReasonAnswer] = Field(description="Every problem found, even if the face was enrolled.")
     duplicate: DuplicateAnswer | None = Field(
-        description="The other subject that the face resembles; null without one, and with duplicate=allow."
+        description="The other subject that the face resembles; null if there is none, or with duplicate=allow."
     )
     faces_found: FacesFound
     face: FaceAnswer | None

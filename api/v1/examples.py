@@ -39,7 +39,7 @@ class DocumentedModel(BaseModel):
 
 
 class Answer(DocumentedModel):
-    """A response or a part of one. Can be given as any object with attributes of these names."""
+    """A response or a part of one. Can be built from any object with attributes of the same names."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -70,8 +70,8 @@ async def post_import(
 ) -> ImportAnswer:
     """Enrol any number of existing embeddings, sent as an Arrow IPC stream or a Parquet file; see Importing.
 
-    Every 8,192 faces are one commit. Commits made before an error are kept, and `details` has their counts. Send the
-    same data again to complete the import.
+    Faces are committed up to 8,192 at a time. Commits made before an error are kept, and `details` has their counts.
+    Send the same data again to complete the import.
     """
     if _slots.locked():
         raise RequestError("OVERLOADED", f"{MAX_IMPORTS} imports are running; try again shortly")
@@ -127,8 +127,8 @@ async def _insert(
 async def _checked_batches(
     request: Request, in_thread: InThread, spool: IO[bytes], collection: Collection, contract: str | None
 ) -> "Iterator[tuple[int, pa.RecordBatch]]":
-    """Return the body's batches; see `gallery.transfer.face_streams.checked_batches`. They are read in the thread."""
-    # Importing this takes a tenth of a second, and few ingresses need it.
+    """Return the body's batches; see `gallery.transfer.face_streams.checked_batches`. Read them in the thread."""
+    # Loading these modules takes a tenth of a second, and few ingress replicas need them.
     from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
 
     kind = request.headers.get("content-type", "")

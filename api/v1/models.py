@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["models"], responses=ERRORS, route_class=
 
 
 class NetworkAnswer(Answer):
-    """A model. Only embedders have the fields that may be null."""
+    """A model. The fields that may be null are set for embedders only."""
 
     model_config = example(
         model="mobilefacenet",
@@ -82,7 +82,7 @@ class ModelsAnswer(Answer):
     detectors: dict[str, NetworkAnswer]
     liveness: dict[str, NetworkAnswer]
     embedders: dict[str, NetworkAnswer]
-    attributes: dict[str, NetworkAnswer] = Field(description="Models by the name of their attribute.")
+    attributes: dict[str, NetworkAnswer] = Field(description="Models by attribute, not by role.")
     defaults: DefaultsAnswer
 
 

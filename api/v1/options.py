@@ -1,4 +1,4 @@
-"""Options of a request, which are query parameters."""
+"""Options of requests, sent as query parameters."""
 
 import re
 from collections.abc import Callable
@@ -27,13 +27,13 @@ def _written(pattern: str, kind: str) -> Callable[[object], object]:
     return check
 
 
-# Write bounds before these two validators; otherwise the OpenAPI document lacks `minimum` and `maximum`.
+# In `Annotated`, put bounds before IN_DIGITS and AS_NUMBER; otherwise OpenAPI lacks `minimum` and `maximum`.
 IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,9}", "a whole number in digits"))
 AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""Pattern of a name."""
+"""Pattern of a collection's name."""
 CollectionName = Annotated[
     str,
     Path(
@@ -48,7 +48,7 @@ QueryThreshold = Annotated[
 JsonThreshold = Annotated[
     float | None, Field(ge=-1, le=1, strict=True, description="Minimum cosine similarity; see Thresholds.")
 ]
-"""The same in a JSON body, where `false` and "1" are not numbers."""
+"""A threshold in a JSON body, where `false` and "1" are not numbers."""
 
 _MIN_MARGIN = "Minimum margin between the two most similar subjects; below it, there is no match. See Margins."
 QueryMinMargin = Annotated[
@@ -172,7 +172,9 @@ class EnrolOptions(StageOptions):
     # The quality gate uses every attribute that is configured.
     attributes: ClassVar[None] = None
     quality: Literal["report", "require"] = Field(
-        "require", description="require: a face of poor quality is not enrolled."
+        "require",
+        description="What happens to a face of poor quality. require: it is not enrolled; report: it is enrolled, and "
+        "`reasons` lists the problems.",
     )
     faces: FaceRule = Field("one", description=_rules("each face is enrolled for the photo's subject"))
     duplicate: DuplicatePolicy = Field("allow", description=DUPLICATE)

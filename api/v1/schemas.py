@@ -19,7 +19,7 @@ FacesFound = Annotated[int, Field(description="Number of faces that count, inclu
 
 
 class BoxAnswer(Answer):
-    """Box in pixels of the upright photo. May extend beyond the photo."""
+    """Box in pixels of the photo after its EXIF orientation is applied. May extend beyond the photo."""
 
     model_config = example(left=212.4, top=88.1, width=143.7, height=189.2)
 
@@ -30,7 +30,7 @@ class BoxAnswer(Answer):
 
 
 class Landmarks(Answer):
-    """Landmarks, as x and y in pixels. Left and right are as seen in the photo."""
+    """Landmarks, as x and y in pixels, like the box. Left and right are as seen when the face is upright."""
 
     model_config = example(
         left_eye=[251.3, 160.2],

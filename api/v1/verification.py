@@ -87,7 +87,7 @@ async def post_verify_subject(
     photo: PhotoFile,
     options: Annotated[SubjectVerifyOptions, Query()],
 ) -> SubjectVerifyAnswer:
-    """Decide whether a photo shows an enrolled subject, by the subject's most similar face."""
+    """Decide whether a photo shows an enrolled subject, by comparing it with the subject's most similar face."""
     started = time.perf_counter()
     audit.add([subject])
     data = await from_upload(photo, service.limits.max_image_size)
@@ -112,7 +112,7 @@ async def post_verify_subject(
 async def post_verify_subject_embedding(
     service: CurrentService, audit: CurrentAuditIds, collection: CollectionName, body: EmbeddingVerifyRequest
 ) -> SubjectMatch:
-    """Decide whether an embedding belongs to an enrolled subject, by the subject's most similar face."""
+    """Decide whether an embedding is of an enrolled subject, by comparing it with the subject's most similar face."""
     audit.add([body.subject])
     contract, probe = body.embedding.contract, vector_of(body.embedding.values)
     found, [hit] = await service.stages.gallery.closest_faces(collection, contract, body.subject, [probe])

@@ -46,8 +46,8 @@ def rows_per_commit(size: int) -> int:
 def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.RecordBatch:
     """Check faces to import, and convert them to the columns that `gallery.writing.writer.Writer.insert` takes.
 
-    Faces without an id get the one that `NewFace` derives from the subject and the numbers of the embedding, and faces
-    without a time the current time. Of several rows with one id, the last one counts.
+    If the batch has no ids, each is derived from the subject and the numbers of the embedding, as by `NewFace`. Faces
+    without a time get the current time. If several rows have the same id, only the last is kept.
 
     Args:
         batch: ``subject`` (text) and ``vector`` (lists of `size` numbers), and optionally ``id`` (32 hex digits),
@@ -96,7 +96,7 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
         columns["metadata"] = _metadata(_column(batch, "metadata"), first)
     rows = pa.record_batch(columns)
     last = {each: row for row, each in enumerate(ids.to_pylist())}
-    # This also copies the rows, so that no others are sent to the writer.
+    # `take` also copies the rows, so that only these are sent to the writer.
     return rows.take(pa.array(last.values(), pa.int64()))
 
 

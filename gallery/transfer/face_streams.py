@@ -32,7 +32,7 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Return the schema of an Arrow IPC stream, and an iterator that reads its batches.
 
     Raises:
-        RequestError: ``INVALID_REQUEST``, as the iterator does.
+        RequestError: ``INVALID_REQUEST``, which the iterator also raises.
     """
     with _body_errors("an Arrow IPC stream"):
         messages = pa.ipc.MessageReader.open_stream(_BoundedReads(file))
@@ -54,7 +54,7 @@ def parquet_file(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Return the schema of a Parquet file, and an iterator that reads its batches.
 
     Raises:
-        RequestError: ``INVALID_REQUEST``, as the iterator does.
+        RequestError: ``INVALID_REQUEST``, which the iterator also raises.
     """
     with _body_errors("a Parquet file"):
         opened = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
@@ -98,7 +98,7 @@ def checked_batches(
 
 
 def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of as many rows, or fewer if they would exceed `MAX_COMMIT`."""
+    """Yield batches of `rows` rows: fewer at the end, or if the rows would exceed `MAX_COMMIT`."""
     held, count = list[pa.RecordBatch](), 0
     for batch in batches:
         start = 0
@@ -121,7 +121,7 @@ def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 class _BoundedReads:
-    """A file that ends with the stream's end mark, and from which no more than `MAX_MESSAGE` are read at once."""
+    """A file from which at most `MAX_MESSAGE` bytes are read at once. Raises EOFError if the file is cut off."""
 
     closed = False
 

@@ -74,7 +74,7 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
             written.append(path)
             await _export(connection, collection, path, report)
     except BaseException:
-        # Some of the collections could be mistaken for all of them.
+        # An incomplete export could be mistaken for a complete one.
         for path in written:
             path.unlink(missing_ok=True)
         raise

@@ -86,7 +86,7 @@ def metadata_command(
 ) -> None:
     """Print, replace or remove the metadata of a subject."""
     if new is not None and remove:
-        raise typer.BadParameter("--set and --remove exclude each other")
+        raise typer.BadParameter("--set and --remove cannot be used together")
     with service_client(url, api_key) as client:
         if new is None and not remove:
             print_json(client.subject(collection, subject).metadata)

@@ -75,7 +75,7 @@ def api_path(*parts: str) -> str:
 
 
 def result_if_done(value: T) -> Callable[[ServiceError, bool], T]:
-    """An `ApiCall.on_error` that returns `value` for a 404 that an earlier attempt, now done, may have caused."""
+    """An `ApiCall.on_error` that returns `value` for a 404 if an earlier attempt may have taken effect."""
 
     def on_error(error: ServiceError, maybe_done: bool) -> T:
         if maybe_done and isinstance(error, NotFoundError):

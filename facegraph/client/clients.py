@@ -98,7 +98,7 @@ class Client:
         return f"Client({str(self._http.base_url)!r})"
 
     def send(self, call: ApiCall[T]) -> T:
-        """Send a call, with retries. The other methods use it."""
+        """Send a call, with retries. All other methods use this one."""
         attempts = Attempts(call, self._policy)
         while True:
             outcome: httpx.Response | httpx.RequestError
@@ -175,7 +175,7 @@ class AsyncClient:
         return f"AsyncClient({str(self._http.base_url)!r})"
 
     async def send(self, call: ApiCall[T]) -> T:
-        """Send a call, with retries. The other methods use it."""
+        """Send a call, with retries. All other methods use this one."""
         attempts = Attempts(call, self._policy)
         while True:
             outcome: httpx.Response | httpx.RequestError

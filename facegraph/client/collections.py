@@ -12,7 +12,7 @@ from facegraph.client.schemas import given
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """A collection. If `threshold` is None, the threshold of `Network` applies."""
+    """A collection. If `threshold` is None, `Network.cosine_threshold` applies."""
 
     name: str
     embedder: str

@@ -16,7 +16,7 @@ _FROM_TEXT: dict[type, tuple[str, Callable[[str], Any]]] = {
     datetime: ("a time", datetime.fromisoformat),
     bytes: ("base64", partial(b64decode, validate=True)),
 }
-"""Types that JSON has as text: what the text should be, and the function that converts it."""
+"""Types that JSON represents as text: the name of the format, and the function that parses it."""
 _hints = cache(get_type_hints)
 
 
@@ -39,7 +39,7 @@ def decode(kind: type[T], value: Any, place: str = "answer") -> T:
 
 
 def decode_field(name: str, kind: type[T], value: Any) -> T:
-    """Decode one field of a JSON object, and ignore the others. Otherwise as `decode`."""
+    """Decode one field of a JSON object as in `decode`, and ignore the others."""
     return cast(T, _decode_field(name, kind, _checked(dict, value, "answer"), "answer"))
 
 
@@ -106,5 +106,5 @@ def _checked(kinds: Any, value: Any, place: str) -> Any:
 
 
 def _error(place: str, expected: str, value: Any) -> MalformedAnswerError:
-    # Without the value itself, which may be an embedding or an id.
+    # Leave out the value itself, which may be an embedding or an id.
     return MalformedAnswerError(f"{place} should be {expected}, not {type(value).__name__}")

@@ -37,9 +37,9 @@ class EnrolledPhoto:
     Attributes:
         photo: index of the photo among those given.
         label: name of the photo's file.
-        status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``moved`` if it was and
-            the subject was renamed or merged since; ``deleted`` if an attempt whose response was lost enrolled the face
-            and it was deleted since; or ``refused``.
+        status: ``enrolled``; ``already`` if the same photo was enrolled for the subject before; ``moved`` if it was,
+            but that subject has since been renamed or merged; ``deleted`` if an earlier attempt, whose response was
+            lost, enrolled the face and it has since been deleted; or ``refused``.
         error: why the photo was refused.
         reasons: all flaws of the face, even if it was enrolled.
         face: None if no face was selected.
@@ -113,8 +113,8 @@ def enrol(
 ) -> ApiCall[Enrolment]:
     """Enrol one face from each photo of a subject, all in one commit.
 
-    A refused photo does not prevent the others from being enrolled; `Enrolment.photos` reports each. Only if all are
-    refused does the call raise `RefusedPhotoError`, with the code of the first and all of them in `details["photos"]`.
+    A refused photo does not prevent the others from being enrolled; `Enrolment.photos` reports each. If all are
+    refused, the call raises `RefusedPhotoError` with the code of the first; `details["photos"]` lists all outcomes.
 
     Args:
         subject: id of 1 to 512 characters, at least one of them visible.
@@ -150,8 +150,8 @@ def enrol_many(
     """Enrol any number of photos and yield the outcome of each, in order. A refused photo is not an error.
 
     Nothing is sent until the result is iterated. Photos are read as needed and sent in requests within the service's
-    limits. After an error, the photos already reported are enrolled, and the whole call can be repeated: what is
-    enrolled stays unchanged.
+    limits. After an error, the photos already reported are enrolled, and the whole call can be repeated: faces
+    that are already enrolled stay unchanged.
 
     Args:
         photos: pairs of a subject's id and a photo.
@@ -177,7 +177,7 @@ def enrol_embeddings(
         duplicate: as in `enrol`. With "refuse", no embedding is enrolled if one resembles another subject; the error's
             `details["duplicates"]` lists them.
         replace: whether to delete the subjects' other faces in the same commit.
-        metadata: new metadata of some of the subjects, by their ids, each as in `enrol`.
+        metadata: new metadata by subject id, each as in `enrol`. Other subjects keep theirs.
 
     Raises:
         ValueError: there are no embeddings, or they have different contracts.

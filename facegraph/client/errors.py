@@ -64,7 +64,7 @@ class UnauthenticatedError(ServiceError):
 
 
 class ForbiddenError(ServiceError):
-    """The API key does not permit this action, or not on this collection."""
+    """The API key does not permit this action, or does not permit it on this collection."""
 
 
 class NotFoundError(ServiceError):
@@ -128,7 +128,7 @@ def error_from(response: httpx.Response) -> ServiceError:
             return kind(
                 code, message, status, details if isinstance(details, dict) else {}, request_id or "", retry_after
             )
-    message = f"Status {status} without this service's error format; is the URL right?"
+    message = f"The response with status {status} is not in this service's error format; is the URL right?"
     return _BY_STATUS.get(status, ServiceError)(f"HTTP_{status}", message, status, retry_after=retry_after)
 
 

@@ -1,4 +1,4 @@
-"""Converts photos, in the types that callers use, to files to upload."""
+"""Converts photos of all accepted types to files to upload."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def _png(image: PIL.Image.Image) -> bytes:
     # Pillow does not write the orientation into PNG files.
     upright = PIL.ImageOps.exif_transpose(image)
     file = io.BytesIO()
-    # Level 1 is several times as fast as the default and hardly larger.
+    # Level 1 is several times as fast as the default, and the files are hardly larger.
     (upright if upright.mode in _SENT_AS_IS else upright.convert("RGB")).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -13,7 +13,7 @@ _PARQUET_BEGINNING = b"PAR1"
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedEmbeddings:
-    """The number of faces that are new, and of those that were already enrolled."""
+    """The number of new faces, and the number of faces that were already enrolled."""
 
     enrolled: int
     already: int
@@ -22,7 +22,7 @@ class ImportedEmbeddings:
 def import_embeddings(collection: str, data: bytes, *, contract: str | None = None) -> ApiCall[ImportedEmbeddings]:
     """Enrol the rows of an Arrow IPC stream or a Parquet file.
 
-    Faces that are already enrolled stay unchanged, so a call that failed can be repeated; `details` of the exception
+    Faces that are already enrolled stay unchanged, so a failed call can be repeated; `details` of its exception
     counts the faces that it enrolled. Send about 16,000 faces per call.
 
     Args:

@@ -83,7 +83,7 @@ def awaited_pages(
 
 
 def _signed(method: M, describe: Callable[..., Any], iterator: Any = None) -> M:
-    """Set the signature of `method`: `describe`'s signature with a self, and the result instead of the call.
+    """Set the signature of `method`: that of `describe`, with `self` and with the result type instead of the call's.
 
     Args:
         iterator: generic type of the result of a method over pages, such as `Iterator`.
@@ -91,7 +91,7 @@ def _signed(method: M, describe: Callable[..., Any], iterator: Any = None) -> M:
     signature = inspect.signature(describe)
     [result, *_] = get_args(signature.return_annotation)
     if iterator:
-        # Of ApiCall[Page[T]] | None, the innermost T.
+        # Find the innermost T of ApiCall[Page[T]] | None.
         while inner := get_args(result):
             result = inner[0]
         result = iterator[result]

@@ -30,7 +30,7 @@ class RetryPolicy:
     Attributes:
         retries: attempts after the first.
         timeout: seconds to connect, and for each read or write.
-        deadline: seconds for all attempts together; none starts later.
+        deadline: seconds for all attempts together; no attempt starts after that.
     """
 
     retries: int

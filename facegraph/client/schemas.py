@@ -67,7 +67,7 @@ class Pose:
 
     Attributes:
         yaw: above 0 if the face looks towards the left edge of the photo.
-        pitch: above 0 if it looks up.
+        pitch: above 0 if the face looks up.
         roll: above 0 if the head leans towards the right edge of the photo.
     """
 
@@ -171,7 +171,7 @@ def given(arguments: Mapping[str, Any], names: Iterable[str] | None = None) -> d
     """The arguments that are not None. The service has defaults for the others.
 
     Args:
-        arguments: by name. It may be `locals()`.
+        arguments: values by name, such as `locals()`.
         names: names of the arguments to include, such as a function's `__kwdefaults__`; None for all.
     """
     return {name: arguments[name] for name in names or arguments if arguments[name] is not None}

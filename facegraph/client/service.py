@@ -105,9 +105,10 @@ class Index:
     """The collections of one model that are too large for exact search.
 
     Attributes:
-        collections, faces: their numbers.
+        collections, faces: number of these collections, and of their faces.
         unindexed: number of faces that are not in an index yet.
-        recall: lowest share of searches that find the nearest face; None if it has not been measured yet.
+        recall: lowest recall of these collections: the share of searches that find the nearest face; None if it has not
+            been measured yet.
     """
 
     model: str

@@ -115,7 +115,7 @@ def merge_subjects(collection: str, subjects: Iterable[str], into: str) -> ApiCa
 def delete_subject(collection: str, subject: str) -> ApiCall[int]:
     """Delete a subject and return the number of its faces.
 
-    The result is 0 if an earlier attempt, whose response was lost, has already deleted them.
+    The result is 0 if an earlier attempt, whose response was lost, has already deleted the subject.
     """
     if subject in _DOT_SEGMENTS:
         return _delete_in_body(collection, subject)

@@ -65,7 +65,7 @@ def verify_subject(
 def verify_subject_embedding(
     collection: str, subject: str, embedding: Embedding, *, threshold: float | None = None
 ) -> ApiCall[SubjectMatch]:
-    """Check whether an embedding shows an enrolled subject. It must have the collection's contract.
+    """Check whether an embedding matches an enrolled subject. Its contract must be the collection's.
 
     Args:
         threshold: as in `verify_subject`.

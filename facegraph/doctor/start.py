@@ -1,4 +1,4 @@
-"""Checks whether the service can start, with the messages of `deployments.preflight`."""
+"""Checks whether the service can start, and reports the errors of `deployments.preflight`."""
 
 import os
 import time

@@ -17,7 +17,7 @@ class AreaSampler:
     """
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        # Sums may overflow 32 bits and wrap around. Their differences are small, so those are still correct.
+        # Sums may overflow 32 bits and wrap around. Their differences are small, and therefore still correct.
         self._sums = np.asarray(cv2.integral(pixels, sdepth=cv2.CV_32S), dtype=np.int32)
         self.size = (pixels.shape[1], pixels.shape[0])
         """Width and height of the photo in pixels."""
@@ -41,7 +41,7 @@ class AreaSampler:
         y0, y1 = _cells(boxes[:, 1], boxes[:, 3], size)
         left, right = (np.clip(x, 0, self.size[0])[:, None, :] for x in (x0, x1))
         # Taking from a flat table is three times as fast as indexing rows and columns. All indices are within the
-        # table; mode "clip" takes a third less time than the default, for which numpy buffers.
+        # table; mode "clip" takes a third less time than the default, with which numpy buffers.
         top, bottom = ((np.clip(y, 0, self.size[1]) * (self.size[0] + 1))[:, :, None] for y in (y0, y1))
         table = self._sums.reshape(-1, 3)
         sums = table.take(bottom + right, 0, mode="clip")

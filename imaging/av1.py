@@ -30,7 +30,7 @@ class _Sequence:
 
 
 def av1_work(coded: bytes) -> tuple[int, int]:
-    """Return the pixels of the largest frame, and the number of frames.
+    """Return the number of pixels of the largest frame, and the number of frames.
 
     Raises:
         RequestError: ``IMAGE_TOO_COMPLEX`` for too many units, or a frame with a different size than its sequence, as
@@ -68,7 +68,7 @@ def _units(coded: bytes) -> Iterator[tuple[int, BitReader]]:
 
 
 def _length(coded: bytes, place: int) -> tuple[int, int]:
-    """Read a number of seven bits per byte (4.10.5), and return it with the offset after it."""
+    """Read a number that is stored in seven bits per byte (4.10.5), and return it with the offset after it."""
     value = 0
     for number, byte in enumerate(coded[place : place + 8]):
         value |= (byte & 0x7F) << 7 * number
@@ -105,7 +105,7 @@ def _sequence(bits: BitReader) -> _Sequence:
 
 
 def _skip_timing(bits: BitReader) -> int:
-    """Skip timing and operating points. Returns the bits of a frame's presentation time, 0 if frames have none."""
+    """Skip timing and operating points. Returns the number of bits of a frame's presentation time, 0 for none."""
     delay_bits = time_bits = 0
     equal = model = False
     if bits.flag():

@@ -133,7 +133,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         if scans is not None and scans.is_ended and tuple(pixels[-1, -1]) in _MISSING:
             rival = jpeg_structure.continued(data[: scans.end].rstrip(b"\xff"))
         if rival is not None:
-            # As above.
+            # Free memory before the next image.
             image.close()
             _check_same(_pixels(_open(rival, kind), limits.max_dimension), pixels)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Boxes: their area and overlap, and their rotation by quarter turns together with photos and points."""
+"""Area and overlap of boxes, and rotation of photos, points and boxes by quarter turns."""
 
 from typing import TypeAlias
 

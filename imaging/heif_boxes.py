@@ -75,7 +75,7 @@ class BoxReader:
             place = end
 
     def opened(self, box: HeifBox) -> tuple[BitReader, int, int]:
-        """Return a reader of what follows the version and flags of a full box, and these two."""
+        """Return a reader of a full box after its version and flags, and the version and the flags."""
         reader = BitReader(self.data, box.body, box.stop)
         return reader, reader.read(8), reader.read(24)
 
@@ -102,7 +102,7 @@ class BoxReader:
 
 
 def read_items(boxes: BoxReader, meta: HeifBox) -> tuple[dict[int, HeifItem], int]:
-    """Read the items of the ``meta`` box by identifier, and the identifier of the primary one.
+    """Read the items of the ``meta`` box by identifier, and the identifier of the primary item.
 
     Raises:
         RequestError: ``IMAGE_TOO_COMPLEX`` for too many items; ``INVALID_IMAGE`` for a damaged file.
@@ -127,7 +127,7 @@ def _items(boxes: BoxReader, information: HeifBox) -> dict[int, HeifItem]:
     items: dict[int, HeifItem] = {}
     for box in boxes.within(reader.place, information.stop):
         entry, version, _ = boxes.opened(box)
-        # Older versions have no type.
+        # Older versions of an entry have no type.
         if box.kind != b"infe" or version not in (2, 3):
             raise damaged()
         identifier, protection = entry.read(16 if version == 2 else 32), entry.read(16)

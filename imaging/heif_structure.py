@@ -12,12 +12,12 @@ from imaging.photo_errors import damaged, too_complex
 MAX_DECODED = 512
 """Maximum number of coded pictures per photo, counting tiles and their transparency. Each needs its own decoder."""
 MAX_DEPTH = 3
-"""Maximum depth of pictures composed of other pictures, such as a rotated grid of tiles."""
+"""Maximum nesting depth of pictures composed of other pictures, such as a rotated grid of tiles."""
 
 _SHARED = 4 << 20
 """Bytes that may be read repeatedly, in addition to the size of the file."""
 _PADDING = bytes(64)
-"""No AV1 picture ends like this, not even a flat one: the file was truncated and padded."""
+"""A picture that ends like this was truncated and padded. No intact AV1 picture does, not even a flat one."""
 _BRANDS = {b"hvc1": b"heic", b"av01": b"avif"}
 _VIDEO_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
@@ -30,7 +30,7 @@ class Still:
     Attributes:
         codec: ``hvc1`` (HEIC) or ``av01`` (AVIF).
         width, height: in pixels, before rotation.
-        coded: total pixels of the coded pictures that it is composed of.
+        coded: total pixels of the coded pictures that the picture is composed of.
         work: coded pixels times decoder passes.
         data: the file with the types of other pictures, videos and metadata erased, so that decoders skip them.
     """

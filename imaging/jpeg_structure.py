@@ -11,7 +11,7 @@ MAX_SEGMENTS = 1024
 MAX_STRAY = 1024
 """Maximum number of stray bytes before a segment of the header."""
 
-# Neither a 255 in coded data, which is followed by 0, nor a restart marker, which separates coded data.
+# Matches neither a 255 in coded data, which is followed by 0, nor a restart marker, which separates coded data.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _BARE = (0x01, 0xD8, 0xD9)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -94,13 +94,13 @@ def _open_ended(passes: int, end: int, components: int, finished: dict[int, int]
 
 
 def completions(data: bytes, end: int) -> tuple[bytes, bytes]:
-    """Complete a file without an end marker whose last scan ends at `end`: with the marker alone, and with `continued`.
+    """Complete a file without an end marker in two ways: with the marker alone, and with `continued`.
 
-    Padding is removed first.
+    Padding before `end`, the end offset of the last scan, is removed first.
     """
     body = data[:end].rstrip(b"\0\xff")
     padding = data[len(body) : end]
-    # A scan may end with 255, which is followed by 0. It rarely ends with 0, as the bits left over are ones.
+    # A scan may end with 255, which is followed by 0. It rarely ends with 0, because unused bits are ones.
     body += b"\xff\0" if padding.startswith(b"\xff\0") else padding if padding == b"\0" else b""
     return body + b"\xff\xd9", continued(body)
 
@@ -109,7 +109,7 @@ def continued(body: bytes) -> bytes:
     """Append random data and an end marker to a file that ends with its last scan.
 
     This changes the pixels if and only if some are missing: a decoder takes missing pixels from the random data, but
-    skips data after the last pixel. Without such data, it makes missing pixels up.
+    skips data after the last pixel. Without such data, it makes up missing pixels.
     """
     _, latest = max((body.rfind(bytes([0xFF, marker])), marker) for marker in _RESTARTS)
     # The decoder may expect a restart marker, which must be the next one in sequence.

@@ -52,7 +52,7 @@ def essential(data: bytes) -> bytes:
 def is_short(data: bytes) -> bool:
     """Check whether the compressed pixels of a PNG file that is not interlaced end before the last row.
 
-    If the end of the file cuts them off, their own checksum must be present: padding decompresses to arbitrary pixels.
+    If the file ends inside them, they must still end with their own checksum: padding decompresses to arbitrary pixels.
     """
     width, height, depth, colour = *(int.from_bytes(data[place : place + 4]) for place in (16, 20)), data[24], data[25]
     wanted = height * (1 + (width * _CHANNELS[colour] * depth + 7) // 8)

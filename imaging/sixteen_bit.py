@@ -1,8 +1,8 @@
 """16-bit PNG files whose samples use only the lower bits.
 
-Microscopes, infrared cameras and raw converters store 10 or 12 bits in the lower part of 16. Decoded by the standard,
-such a photo is almost black. A file counts as one of these if no sample is brighter than a sixteenth of white. Other
-dim photos are left as they are.
+Microscopes, infrared cameras and raw converters store 10 or 12 bits in the lower part of 16. Decoded according to the
+standard, such a photo is almost black. A file counts as one of these if no sample is brighter than a sixteenth of
+white. Other dim photos are left as they are.
 """
 
 import cv2

@@ -23,7 +23,7 @@ class GalleryInUseError(Exception):
 
 
 async def lock(folder: Path, patience: float) -> int:
-    """Lock the gallery in `folder` against other writers until the returned file is closed.
+    """Lock the gallery in `folder` against other writers until the returned file descriptor is closed.
 
     Args:
         folder: created if it does not exist.
@@ -83,7 +83,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def age_tree(folder: Path, seconds: float) -> None:
-    """Date everything in `folder` to `seconds` ago."""
+    """Set the access and modification times of everything in `folder` to `seconds` ago."""
     then = time.time() - seconds
     for path in folder.rglob("*"):
         os.utime(path, (then, then))

@@ -12,15 +12,15 @@ Trace: TypeAlias = tuple[int, int]
 """Inode and time of change, in nanoseconds, of the folder in which Lance writes one file per version of a table."""
 
 SETTLED_S = 3.0
-"""How long LanceDB is still asked after a change. File systems round the time of a change, some to two seconds, so a
-second change within that time may not be visible in it."""
+"""Seconds for which LanceDB is still asked after a change. File systems round the time of a change, some to two
+seconds, so a second change within that time may not be visible in it."""
 
 
 class LatestTable:
     """Follows a table of the gallery, so that each use sees every acknowledged change.
 
-    Asking LanceDB takes half a millisecond. If the gallery is in a folder, it is asked only if the folder of the
-    table's versions has changed within the last `SETTLED_S`.
+    Asking LanceDB takes half a millisecond. If the gallery is in a folder, LanceDB is asked only if the folder of
+    the table's versions has changed within the last `SETTLED_S`.
 
     Args:
         connection: opens the table on first use.
@@ -49,7 +49,7 @@ class LatestTable:
         Raises:
             Exception: one of `gallery.storage.tables.UNREADABLE`.
         """
-        # Looked at before the version: a change in between is noticed next time.
+        # Read before the version, so that the next call notices a change in between.
         trace, now = self._folder_trace(), time.monotonic()
         if trace != self._trace:
             self._trace, self._since, self._settled = trace, now, False
@@ -66,7 +66,7 @@ class LatestTable:
         return self._table, self._version
 
     def _folder_trace(self) -> Trace | None:
-        """Return the trace of the table's versions; None in an object store, or if there are none."""
+        """Return the trace of the table's versions; None in an object store, or if there is no folder."""
         if self._versions is None:
             return None
         try:

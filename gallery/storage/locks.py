@@ -56,7 +56,7 @@ def repeated(
 ) -> Callable[Parameters, Coroutine[Any, Any, Answer]]:
     """Repeat a change once if it fails: maintenance may have deleted a file of the version that it read.
 
-    The change must be one commit, and have no further effect once it is made.
+    The change must be one commit, and have no further effect if it is made again.
     """
 
     @wraps(change)

@@ -1,7 +1,7 @@
 """Storing the metadata of subjects.
 
-It is stored with each face of the subject, in a column that a table gets at the first use. So it changes in the same
-commit as the faces, and is gone with the last of them.
+It is stored with each face of the subject, in a column that is added to a table at the first use. It therefore changes
+in the same commit as the faces, and disappears with the last of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ async def texts_of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str,
 
 
 async def described(table: AsyncTable, found: list[list[Hit]]) -> list[list[Hit]]:
-    """Return the hits of searches of a table that has metadata, with the metadata of their subjects."""
+    """Return search hits with the metadata of their subjects, from a table that has the column for it."""
     ids = {hit.face_id for hits in found for hit in hits}
     if not ids:
         return found
@@ -58,7 +58,7 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
     """Add metadata to the rows of an enrolment.
 
     Args:
-        faces: rows of the faces to enrol, which may be none.
+        faces: rows of the faces to enrol, possibly none.
         given: metadata to set, by the subjects' keys. Other subjects keep theirs.
         replace: whether the commit deletes the subjects' other faces.
 
@@ -81,7 +81,7 @@ async def enrolled(table: AsyncTable, faces: pa.Table, given: Mapping[str, str],
 
 
 async def with_metadata(table: AsyncTable, faces: pa.Table, given: Mapping[str, str] | None = None) -> pa.Table:
-    """Return rows with the metadata of their subjects. A subject without a face gets its entry in `given`, by key.
+    """Return rows with the metadata of their subjects. A subject without a face gets its metadata from `given`, by key.
 
     If there is no metadata at all, the rows stay as they are.
     """
@@ -93,7 +93,7 @@ async def with_metadata(table: AsyncTable, faces: pa.Table, given: Mapping[str, 
 
 
 def in_file(faces: pa.RecordBatch) -> dict[str, str]:
-    """Return the metadata in an exported batch, by the subjects' keys: of each subject, that of its first face.
+    """Return the metadata in an exported batch by the subjects' keys, from each subject's first face that has any.
 
     Raises:
         RequestError: ``INVALID_METADATA``.
@@ -105,11 +105,11 @@ def in_file(faces: pa.RecordBatch) -> dict[str, str]:
 
 
 async def _add_column(table: AsyncTable) -> None:
-    """Add the column to a table of faces, unless it has it."""
+    """Add the column to a table of faces, unless it exists."""
     if not await has_metadata(table):
         await table.add_columns(COLUMN)
 
 
 def _with_texts(faces: pa.Table, texts: Mapping[str, str | None]) -> pa.Table:
-    """Set the column of `faces` to `texts`, which are by the subjects' keys."""
+    """Set the column of `faces` from `texts`, the metadata by the subjects' keys."""
     return with_column(faces, COLUMN, [texts.get(key) for key in faces["subject_key"].to_pylist()])

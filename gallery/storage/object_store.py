@@ -1,7 +1,7 @@
 """Problems of an object store, in one sentence instead of LanceDB's long errors.
 
-LanceDB reports them by the texts of its Rust libraries, in several forms. A missing object is not among them: it means
-that a collection is damaged.
+LanceDB reports them only in the error texts of its Rust libraries, in several forms. A missing object is no such
+problem: it means that a collection is damaged.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gallery.storage.tables import UNREADABLE
 from project.request_error import RequestError
 
 PATIENCE_S = 10
-"""How long to wait for an object store, in seconds. Lance repeats requests for minutes."""
+"""How long to wait for an object store, in seconds. Lance itself would retry for minutes."""
 
 _PROBLEMS = {
     "has no such bucket": r"NoSuchBucket|ContainerNotFound",

@@ -1,7 +1,7 @@
 """Recovering a gallery after a power loss in the middle of a commit.
 
 Lance writes the data of a commit first and its manifest last, but does not flush either to disk. After a power
-loss, the newest manifest may therefore be empty or cut off, or name data that is, and Lance cannot open the table.
+loss, the newest manifest, or data that it names, may therefore be empty or cut off, and Lance cannot open the table.
 All earlier commits are intact: setting the damaged manifest aside opens the table at the version before it.
 """
 
@@ -24,17 +24,17 @@ async def recover(location: Location) -> None:
     The writer calls this before anything reads the gallery. An object store needs no recovery, because its files
     appear as a whole or not at all.
 
-    A collection that loses a commit also loses the answers to its requests, which may confirm the lost change.
+    A collection that loses a commit also loses its stored responses, because one of them may confirm the lost change.
     """
     for path in sorted(location.folder.glob("*.lance")) if location.folder else ():
         await _recover_table(location, path)
 
 
 async def _recover_table(location: Location, path: Path) -> None:
-    """Set manifests aside, newest first, until the table opens. If it never does, put them all back."""
+    """Set manifests aside, newest first, until the table opens. If it never opens, put them all back."""
     versions, set_aside = path / "_versions", list[Path]()
     if not any(versions.glob("*.manifest")):
-        # Killed before it put them back.
+        # A previous recovery was killed before it put them back.
         _put_back(versions.glob("*.damaged"))
     # The names count versions down, so the newest one comes first.
     for manifest in sorted(versions.glob("*.manifest")):

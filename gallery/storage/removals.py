@@ -2,7 +2,7 @@
 
 The writer logs faces in a table of their own before it removes them or moves them to another subject. If it is killed
 between the two commits, a logged face is still in the collection. The log may also be incomplete: older galleries and
-backups have none, a power loss can damage it, and a clean-up erases it. A reader therefore looks up the logged faces,
+backups have no log, a power loss can damage it, and a clean-up erases it. A reader therefore looks up the logged faces,
 compares its number of faces with the table's, and reads the whole table if they differ.
 """
 
@@ -57,13 +57,13 @@ class RemovalFeed:
             found = await log.query().where(f"commit >= {self._settled}").to_arrow()
         except UNREADABLE:
             return REMOVALS_SCHEMA.empty_table()
-        # The version that was checked out may lack removals that were logged in the meantime. Only those before the
-        # newest one seen by the previous call are certainly in it.
+        # The version that was checked out may lack removals that were logged in the meantime. It certainly contains
+        # those before the newest commit that the previous call saw.
         self._settled, self.newest = self.newest, max(self.newest, pc.max(found["commit"]).as_py() or -1)
         return found.filter(pc.not_equal(found["id"], ""))
 
     async def removed(self, table: AsyncTable) -> set[str]:
-        """Return the ids read that are not in `table`, at the version it has checked out; none if there are `MANY`."""
+        """Return the ids from `read` that `table`, as checked out, lacks; an empty set for more than `MANY` ids."""
         ids = set((await self.read())["id"].to_pylist())
         return ids - await known_ids(table, list(ids)) if len(ids) <= MANY else set()
 

@@ -1,4 +1,4 @@
-"""The tables beside a table of faces. Each is made when it is first needed.
+"""The tables beside a table of faces. Each is created when it is first needed.
 
 Beside "faces-X" are "removed-X" (`gallery.storage.removals`), "empty-X" (`gallery.storage.empty_subjects`) and
 "answers-X" (`gallery.writing.request_answers`).
@@ -15,7 +15,7 @@ SideTable = Literal["removed", "empty", "answers"]
 
 
 def beside(table: str, kind: SideTable) -> str:
-    """Return the name of a table beside `table`, which is a table of faces or beside one itself."""
+    """Return the name of a table beside `table`, which is a table of faces or one of its side tables."""
     return f"{kind}-{table.partition('-')[2]}"
 
 
@@ -28,6 +28,6 @@ async def merge_beside(connection: AsyncConnection, table: str, *kinds: SideTabl
 
 
 async def drop_beside(connection: AsyncConnection, table: str, *kinds: SideTable) -> None:
-    """Delete tables beside a table of faces, if there are any."""
+    """Delete tables beside a table of faces, if they exist."""
     for kind in kinds:
         await connection.drop_table(beside(table, kind), ignore_missing=True)

@@ -26,7 +26,7 @@ TIME = pa.timestamp("us", tz="UTC")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key:position": "1"}
 """Marks a field as primary key, so that concurrent merges cannot insert a key twice.
 
-Tables are created with it: adding it later would change the schema that Lance compares with.
+Tables are created with it. If it were added later, their schema would differ from the one passed to `create_table`.
 """
 
 REGISTRY_SCHEMA = pa.schema(
@@ -50,7 +50,7 @@ def faces_schema(size: int) -> pa.Schema:
 
     ``commit`` grows with every commit, so a reader can query the rows that are new to it. ``request`` and
     ``request_digest`` belong to the request that enrolled the face, if it had an idempotency key. ``source`` is
-    `NewFace.source_number`; null if an earlier version enrolled the face, whose tables lack the column. ``place`` is
+    `NewFace.source_number`; null for faces that an earlier version enrolled, whose tables lack the column. ``place`` is
     `FacePlace.text`; null if it is not stored.
     """
     return pa.schema(
@@ -64,7 +64,7 @@ def faces_schema(size: int) -> pa.Schema:
             pa.field("request", pa.string()),
             pa.field("request_digest", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), size), nullable=False),
-            # The last columns, as in a table to which they were added.
+            # Last, because they are added to existing tables as the last columns.
             pa.field("source", pa.int64()),
             pa.field("place", pa.string()),
         ]

@@ -31,7 +31,7 @@ def read_arrays(path: Path) -> list[NDArray[np.float32]]:
                 # The array comes next in the stream.
                 ("joblib.numpy_pickle", "NumpyArrayWrapper"): lambda: _Wrapper(stream),
                 ("numpy", "dtype"): _Float32,
-                # The class of the arrays, which is named but not called.
+                # The class of the arrays. The pickle names it but does not call it.
                 ("numpy", "ndarray"): object,
             },
         )
@@ -68,8 +68,8 @@ class _Wrapper:
             # One byte states how many bytes of padding follow.
             self._stream.seek(self._stream.read(1)[0], io.SEEK_CUR)
         shape = state["shape"]
-        # A string in it would be repeated as often as the numbers say.
+        # If the shape contained a string, `prod` would repeat it.
         if not all(isinstance(side, int) for side in shape):
-            raise PickleError("it has an array without sides")
+            raise PickleError("it has an array with an invalid shape")
         content = self._stream.read(4 * prod(shape))
         self.array = np.frombuffer(content, "<f4").reshape(shape, order=state["order"])

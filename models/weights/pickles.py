@@ -3,8 +3,9 @@
 A pickle is a program for a stack machine that can call anything it names. `pickletools` decodes its opcodes. This
 module interprets those that build plain data, and lets a pickle name and call only what its reader allows.
 
-A small pickle can build an object of exponential size by referring to the same tuple twice in the next. It takes little
-memory unless it is hashed, printed or copied, so callables in `Names` must check the types of their arguments first.
+A small pickle can build an object of exponential size by referring to each tuple twice in the next. Such an object
+takes little memory unless it is hashed, printed or copied, so callables in `Names` must check the types of their
+arguments first.
 """
 
 import pickletools
@@ -34,8 +35,9 @@ def read_pickle(file: IO[bytes], names: Names, persistent: Callable[[Any], Any] 
     """Read one pickle from `file` and leave the file's position after it.
 
     Args:
-        names: the callables that replace the names in the pickle. They also get its state, in ``__setstate__``.
-        persistent: returns the object for a persistent id. None: there must not be any.
+        names: the callables that replace the names in the pickle. The objects that they return get their state in
+            ``__setstate__``.
+        persistent: returns the object for a persistent id; None to reject persistent ids.
 
     Raises:
         PickleError: the pickle is damaged, uses another name, or has an opcode that plain data does not need.

@@ -1,7 +1,7 @@
 """Read the state dict in a PyTorch file, without PyTorch.
 
-A file is a zip archive or, before PyTorch 1.6, a stream. Both contain a pickle of tensors, which name their storages,
-and the bytes of each storage. Formats: ``torch/serialization.py``.
+A file is a zip archive or, before PyTorch 1.6, a stream. Both contain a pickle of tensors, which refer to
+storages by name, and the bytes of each storage. Formats: ``torch/serialization.py``.
 """
 
 import io
@@ -78,7 +78,7 @@ class _Tensor:
 
 
 class _StateDict(dict[str, _Tensor]):
-    """Replaces the ordered dictionary. Its entries follow; its state, `_metadata`, is left out."""
+    """Replaces the ordered dictionary. The pickle sets its entries later; its state, `_metadata`, is ignored."""
 
     def __init__(self) -> None:
         super().__init__()

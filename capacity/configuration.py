@@ -1,4 +1,4 @@
-"""From a Serve configuration to what a plan needs, and from a plan to a configuration."""
+"""Converts a Serve configuration to the input of a plan, and a plan to a Serve configuration."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -20,8 +20,8 @@ class PlannedApplication:
 
     Args:
         config: the Serve configuration, whose first application is planned.
-        args: its arguments.
-        shares: share of each route in the requests, by its name in `capacity.routes`.
+        args: the application's arguments.
+        shares: share of each route in the requests, by the route's name in `capacity.routes`.
         gpus: whether the nodes have GPUs.
 
     Attributes:
@@ -57,7 +57,7 @@ class PlannedApplication:
         return demands
 
     def assumed(self) -> list[str]:
-        """Return the deployments that the routes call, and whose times were not measured."""
+        """Return the deployments that the routes call and whose times were not measured."""
         return [
             deployment_of(role, self._args)
             for role, stage in self._args.stages.items()
@@ -90,7 +90,7 @@ class PlannedApplication:
         name = deployment_of(role, self._args)
         entries = self._config["applications"][0].get("deployments", [])
         settings = next((each.get("user_config") for each in entries if each["name"] == name), None)
-        # Detectors batch inputs of one shape only, which photos of different sizes do not have.
+        # Detectors batch only inputs of the same shape, and photos of different sizes have different shapes.
         alone = stage.card.task == DETECTOR and not stage.options.get("square")
         largest = 1 if alone else ReplicaSettings(**(settings or {})).largest_batch.gpu
         model = self._times.stage(stage.model, stage.card.task, gpu=gpu, workers=stage.workers, largest=largest)

@@ -16,13 +16,13 @@ class Signal:
         self._waiting: list[Callable[[], None]] = []
 
     def fire(self) -> None:
-        """Resume everything that waits."""
+        """Resume all waiting processes."""
         self.fired = True
         for action in self._waiting:
             action()
 
     def then(self, action: Callable[[], None]) -> None:
-        """Call `action` when the signal fires; immediately if it has."""
+        """Call `action` when the signal fires, or immediately if it has fired."""
         if self.fired:
             action()
         else:
@@ -34,7 +34,7 @@ Process = Generator[Signal, None, None]
 
 
 class Calendar:
-    """Simulated time, in seconds, and what happens next.
+    """Simulated time, in seconds, and the scheduled actions.
 
     Attributes:
         now: the current simulated time.
@@ -42,16 +42,16 @@ class Calendar:
 
     def __init__(self) -> None:
         self.now = 0.0
-        # The number keeps actions of the same moment in order.
+        # The number keeps actions at the same time in order.
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call `action` after some simulated seconds."""
+        """Call `action` after `seconds` of simulated time."""
         heappush(self._events, (self.now + seconds, next(self._number), action))
 
     def pause(self, seconds: float) -> Signal:
-        """Return a signal that fires after some simulated seconds."""
+        """Return a signal that fires after `seconds` of simulated time."""
         signal = Signal()
         self.after(seconds, signal.fire)
         return signal
@@ -75,7 +75,7 @@ class Calendar:
         """Let time pass until `done` returns True.
 
         Raises:
-            RuntimeError: it never does, because nothing is left to happen.
+            RuntimeError: no action is left, but `done` still returns False.
         """
         while not done():
             if not self._events:
@@ -96,7 +96,8 @@ class Processor:
     def __init__(self, calendar: Calendar, capacity: float) -> None:
         self.capacity = capacity
         self._calendar = calendar
-        # Every running job has had `_served` seconds since it arrived, in addition to `_served` at its arrival.
+        # Seconds that a job running since the start would have received. Each job has received the increase since it
+        # arrived.
         self._jobs: list[tuple[float, int, Signal]] = []
         self._number, self._version = count(), 0
         self._served, self._busy, self._since = 0.0, 0.0, 0.0
@@ -116,7 +117,7 @@ class Processor:
         return self._busy
 
     def forget(self) -> None:
-        """Start counting the work anew."""
+        """Reset `busy` to 0."""
         self._catch_up()
         self._busy = 0.0
 
@@ -127,11 +128,11 @@ class Processor:
 
     @property
     def _speed(self) -> float:
-        """Share of a core that each job has."""
+        """Share of a core that each job gets."""
         return min(1.0, self.capacity / len(self._jobs)) if self._jobs else 0.0
 
     def _plan_next(self) -> None:
-        """Plan the end of the next job, which replaces the plan made before."""
+        """Schedule the end of the job that ends next. This replaces what was scheduled before."""
         self._version += 1
         if self._jobs:
             left, version = max(self._jobs[0][0] - self._served, 0.0), self._version
@@ -152,9 +153,9 @@ class BatchQueue:
     If a thread is free, a call starts immediately; otherwise the next batch contains as many waiting calls as fit.
 
     Args:
-        threads: batches that run concurrently.
+        threads: number of batches that can run concurrently.
         largest: maximum number of items in a batch. A call with more runs alone.
-        work: makes the process of a thread that runs a batch, from the number of its items.
+        work: returns the process that runs a batch, given the number of its items.
     """
 
     def __init__(self, calendar: Calendar, threads: int, largest: int, work: Callable[[int], Process]) -> None:

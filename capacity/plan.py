@@ -1,4 +1,4 @@
-"""Find the replicas and nodes that carry a rate."""
+"""Find the replicas and nodes needed for a request rate."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ SPARE_CORES = 1.0
 LARGEST_SHARE = 0.9
 """Part of a GPU that replicas may reserve."""
 GPU_PARTS = 3
-"""Replicas that a GPU has time for, at least. With fewer, GPUs would be left half idle where no other replica fits."""
+"""Minimum number of replicas that a GPU has time for. Larger replicas could leave half of a GPU idle."""
 STEP = 0.05
 """Reserved cores are rounded up to multiples of this."""
 ROUNDING = 1e-9
@@ -22,9 +22,9 @@ class Demand:
     """What a deployment has to do.
 
     Attributes:
-        model: its times.
-        gpu_share: what a replica reserves of a GPU; 0 on a core.
-        other_cores: cores that a replica reserves for stages inside it.
+        model: the deployment's times.
+        gpu_share: share of a GPU that each replica reserves; 0 if it runs on cores.
+        other_cores: cores that each replica reserves for the stages that run inside it.
         single: whether it can have only one replica.
     """
 
@@ -61,7 +61,7 @@ class CapacityPlan:
     """Replicas, and the nodes that have room for them.
 
     Attributes:
-        rate: requests per second that it was made for.
+        rate: requests per second that the plan was made for.
         system: for `capacity.simulate`.
     """
 
@@ -76,7 +76,7 @@ class CapacityPlan:
 
     @property
     def limits(self) -> dict[str, float]:
-        """Requests per second at which each resource is saturated, the lowest first. Only that of the busiest node."""
+        """Requests per second that saturate each deployment, the busiest cores and the busiest GPU, lowest first."""
         busiest: dict[str, float] = {name: each.utilisation for name, each in self.deployments.items()}
         cores = [0.0] * len(self.system.nodes)
         gpus: dict[Place, float] = {}
@@ -130,7 +130,7 @@ def plan_capacity(
     Calls that share a batch on a GPU need less of its time than this assumes.
 
     Args:
-        demands: every deployment, also those that no route calls, which get one replica.
+        demands: all deployments. Those that no route calls get one replica.
         rate: requests per second.
         node: cores and GPUs of each node.
         background_cores, variation: as in `capacity.service_times`.
@@ -155,7 +155,9 @@ def _planned(name: str, demand: Demand, mix: Mix, rate: float, utilisation: floa
     replicas = max(1, math.ceil(max(core, gpu * GPU_PARTS) / utilisation - ROUNDING))
     if demand.single and replicas > 1:
         most = calls * utilisation / core
-        raise CapacityError(f"{name} has one replica, which carries {most:.0f} calls per second, not {calls:.0f}")
+        raise CapacityError(
+            f"{name} can have only one replica, which handles {most:.0f} calls per second, not {calls:.0f}"
+        )
     reserved = math.ceil(core / replicas / utilisation / STEP - ROUNDING) * STEP
     cpus = round(max(reserved, STEP) + demand.other_cores, 2)
     return PlannedDeployment(replicas, demand.model.workers, cpus, demand.gpu_share, core / replicas, gpu / replicas)
@@ -167,7 +169,7 @@ def _packed(
     """Pack the replicas into nodes, first fit, the largest first. Return their places and the number of nodes."""
     places: dict[str, list[Place]] = {name: [] for name in planned}
     nodes = list[_FreeNode]()
-    # By name if they reserve the same, so that the order of the configuration does not matter.
+    # Ties are sorted by name, so that the order of the configuration does not matter.
     for name, replica in sorted(
         planned.items(), key=lambda each: (-each[1].gpus_busy, -each[1].gpus, -each[1].cpus, each[0])
     ):
@@ -180,7 +182,7 @@ def _packed(
                 raise CapacityError(
                     f"a node with {size.cores:g} cpus and {size.gpus} gpus cannot hold a replica of {name}, which "
                     f"reserves {replica.cpus:g} cpus and {replica.gpus:g} gpus: {SPARE_CORES:g} cpu and "
-                    f"{1 - LARGEST_SHARE:.0%} of each GPU are spare"
+                    f"{1 - LARGEST_SHARE:.0%} of each GPU are kept free"
                 )
             places[name].append(place)
     return {name: tuple(each) for name, each in places.items()}, len(nodes)

@@ -13,11 +13,11 @@ class RequestShape:
     """What a request consists of.
 
     Attributes:
-        photos: photos of the request.
+        photos: number of photos in the request.
         detector: candidate roles. The first one that is configured is used. A task stands for its default role.
         networks: the same for each network.
         optional: tasks that are called if the configuration has a stage for them.
-        gallery: the gallery's deployment that is called at the end.
+        gallery: the deployment of the gallery that is called at the end; empty if there is none.
     """
 
     photos: int
@@ -35,7 +35,7 @@ SHAPES: Mapping[str, RequestShape] = {
     "search": RequestShape(1, ("detector",), (("embedder",),), gallery="gallery-reader"),
     "enrol": RequestShape(1, ("detector",), (("embedder",),), ("pose", "eyes"), "gallery-writer"),
 }
-"""By the name of the route in a mix."""
+"""The shape of each route's requests, by the route's name in a mix."""
 
 
 def roles_of(name: str, args: AppArgs) -> tuple[str, list[str]]:

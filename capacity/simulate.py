@@ -11,7 +11,7 @@ from capacity.events import BatchQueue, Calendar, Process, Processor
 from capacity.system import Mix, NodeSize, Place, StageModel, System
 
 WARM_UP = 0.2
-"""Share of the requests that are left out at the start, while queues fill."""
+"""Share of the requests, at the start, that are not measured because the queues are still filling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Prediction:
 def simulate(system: System, mix: Mix, load: OpenLoad | ClosedLoad, *, requests: int = 4000) -> Prediction:
     """Simulate until `requests` requests have been answered. The same arguments give the same prediction.
 
-    Nothing is refused: under more load than the system carries, queues grow, and `rate` is what it carries.
+    No request is rejected: if the load is more than the system can handle, queues grow, and `rate` is what it handles.
     """
     return _Simulation(system, mix).run(load, requests)
 
@@ -162,6 +162,6 @@ class _Simulation:
         self._seconds.append(self._calendar.now - started)
 
     def _replica(self, stage: str) -> _SimulatedReplica:
-        """Choose as Serve's router does: the one with fewer calls of two random replicas."""
+        """Choose as Serve's router does: of two random replicas, the one with fewer calls."""
         replicas = self._replicas[stage]
         return min(self._random.sample(replicas, min(len(replicas), 2)), key=lambda each: each.calls)

@@ -1,4 +1,4 @@
-"""The system as the model sees it: stages, their replicas, the nodes these run on, and the calls of a request."""
+"""The system as the model sees it: stages, their replicas, the nodes that they run on, and the calls of a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class StageModel:
 
     Attributes:
         hop: latency of a call in seconds, without work on a core.
-        loop: seconds of a core per call in the replica's event loop, which handles one call at a time: transfer and
-            serialisation.
+        loop: core seconds per call for transfer and serialisation in the replica's event loop, which handles one call
+            at a time.
         core: work of a worker on a core.
         gpu: work on the GPU that follows; None on a CPU.
         workers: concurrent calls per replica.
@@ -44,16 +44,16 @@ class StageModel:
     decodes: bool = False
 
     def parts(self, items: int) -> list[int]:
-        """Return the numbers of items in the parts of a call that workers run separately."""
+        """Split a call into the parts that workers run separately, and return the number of items in each."""
         size = 1 if self.decodes else self.largest
         return [min(size, items - start) for start in range(0, items, size)]
 
     def core_seconds(self, items: int) -> float:
-        """Return the time on a core of a call with `items` items that shares no batch."""
+        """Return the core time of a call with `items` items that does not share a batch."""
         return self.loop + sum(map(self.core.of, self.parts(items)))
 
     def gpu_seconds(self, items: int) -> float:
-        """Return the time on the GPU of a call with `items` items that shares no batch."""
+        """Return the GPU time of a call with `items` items that does not share a batch."""
         return sum(map(self.gpu.of, self.parts(items))) if self.gpu else 0.0
 
 
@@ -74,7 +74,7 @@ Mix = Mapping[Route, float]
 
 @dataclass(frozen=True, slots=True)
 class NodeSize:
-    """Cores of a node, without those that Ray and other programs keep busy, and its GPUs."""
+    """Number of a node's cores, which may be a fraction, and of its GPUs."""
 
     cores: float
     gpus: int = 0
@@ -93,6 +93,7 @@ class System:
     """Nodes, and the replicas of the stages on them.
 
     Attributes:
+        nodes: sizes without the cores that Ray and other programs keep busy.
         places: one for each replica, by stage.
         variation: standard deviation of the times on a core, relative to their mean. Those on a GPU do not vary.
     """

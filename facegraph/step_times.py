@@ -1,9 +1,9 @@
 """Where the time of a response went, in milliseconds per step.
 
-Steps are named as in the service's `Server-Timing` header: ``total``; ``ingress``, the part of it without a running
-stage call; for each task the time that the ingress waited for its stages, such as ``detector``, and their processing
-time, ``detector-busy``; and the parts of the detector's processing time, ``decode``, ``detect``, ``crop`` and
-``measure``.
+Steps are named as in the service's `Server-Timing` header: ``total``; ``ingress``, the part of the total during which
+no stage call is running; for each task, the time that the ingress waited for its stages, such as ``detector``, and
+their processing time, ``detector-busy``; and the parts of the detector's processing time, ``decode``, ``detect``,
+``crop`` and ``measure``.
 """
 
 import re
@@ -17,7 +17,7 @@ STEPS = {
     "client": "response, as the client measures it",
     "http": "  HTTP to the ingress and back",
     "total": "  total in the ingress",
-    "ingress": "    waiting for no stage",
+    "ingress": "    outside stage calls",
     "detector": "    detector, round trip",
     "detector-hop": "      queueing, transfer and serialisation",
     "detector-busy": "      work",
@@ -40,7 +40,7 @@ STEPS = {
 
 
 def parse_server_timing(header: str) -> dict[str, float]:
-    """The duration of each metric in a `Server-Timing` header, summed over metrics with the same name."""
+    """Return the duration of each metric in a `Server-Timing` header, summed over metrics with the same name."""
     steps: dict[str, float] = {}
     # Quoted descriptions may contain commas and semicolons.
     for metric in re.sub(r'"[^"]*"', "", header).split(","):
@@ -60,8 +60,8 @@ def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, f
         client: milliseconds from the first byte of the request to the last byte of the response.
 
     Returns:
-        `steps` with ``client``; ``http``, the part of it outside the service; for each task, for example
-        ``detector-hop``, the part of its round trip in which its stages did not work; and ``networks``, the time spent
+        `steps` with ``client``; ``http``, the part of ``client`` outside the ingress; for each task, the part of its
+        round trip during which its stages were not working, such as ``detector-hop``; and ``networks``, the time spent
         waiting for networks after the detector.
     """
     found = {**steps, "client": client}
@@ -76,7 +76,7 @@ def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, f
 
 
 def medians(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each figure over the mappings that have it."""
+    """Return the median of each figure over the mappings that have it."""
     values: dict[str, list[float]] = {}
     for each in figures:
         for name, value in each.items():

@@ -23,22 +23,26 @@ def bench_command(
     other: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The photo to compare it with.")],
     clients: Annotated[int, typer.Option("--clients", min=1, max=256, help="Number of concurrent requests.")] = 4,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=300, help="Duration.")] = 10,
-    detector: Annotated[str | None, typer.Option("--detector", metavar="ROLE", help="Default: the service's.")] = None,
-    embedder: Annotated[str | None, typer.Option("--embedder", metavar="ROLE", help="Default: the service's.")] = None,
+    detector: Annotated[
+        str | None, typer.Option("--detector", metavar="ROLE", help="The detector. Default: the service's.")
+    ] = None,
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", metavar="ROLE", help="The embedder. Default: the service's.")
+    ] = None,
     liveness: Annotated[LivenessPolicy, typer.Option("--liveness", help="Liveness policy of the requests.")] = "off",
-    # Without an environment variable, so that leaving the option out never loads somebody else's service.
+    # No environment variable, so that omitting the option never puts load on another service.
     url: Annotated[str, typer.Option("--url", help="URL of the service to load.")] = DEFAULT_URL,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two photos repeatedly, and print the rate, the response times, and where the time went.
 
-    This puts a real load on the service at --url: other clients have to wait. Nothing is enrolled. The exit status
+    This puts real load on the service at --url, and other clients have to wait. Nothing is enrolled. The exit status
     is 1 if the first request fails.
     """
-    stderr.print(f"loading {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
+    stderr.print(f"measuring {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
     options = given({"detector": detector, "embedder": embedder, "liveness": liveness})
-    # Not counted. Its error, if any, is the command's.
+    # The first request is not counted. If it fails, the command fails with its error.
     with service_client(url, api_key, retries=0) as client:
         client.verify(photo, other, **options)
     result = asyncio.run(generate_load((photo, other), options, url, api_key, clients, seconds))
@@ -65,7 +69,7 @@ def _show(result: LoadResult) -> None:
         print_line(", ".join(f"p{percent} {result.percentile(percent):.0f} ms" for percent in PERCENTILES))
     for code, count in result.errors.most_common():
         print_line(f"[yellow]{count}[/] {escaped(code)}")
-    table = Table("where the time went, in medians", box=None, padding=(0, 2, 0, 0))
+    table = Table("where the time went (medians)", box=None, padding=(0, 2, 0, 0))
     table.add_column("ms", justify="right")
     found = medians(result.answers)
     for name, label in STEPS.items():

@@ -19,7 +19,7 @@ def compare_command(
     ],
     faces: Annotated[
         FaceRule,
-        typer.Option("--faces", help="Which face of each photo to compare; all: the one most similar to the person."),
+        typer.Option("--faces", help="Which face of each photo to compare; with all, the most similar one."),
     ] = "prominent",
     threshold: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Minimum similarity. Default: the model's.")

@@ -27,7 +27,7 @@ def check_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
 
 
 def render_command(config: ConfigArgument = DEFAULT_CONFIG) -> None:
-    """Print the effective configuration: every setting, and whether the file, a variable or a default sets it.
+    """Print the effective configuration: every setting, and whether the file, the environment or a default sets it.
 
     The output is itself a configuration that can be served, unless a secret in it is hidden.
     """

@@ -22,11 +22,11 @@ def effective_config(config: Any, args: Sequence[AppArgs]) -> tuple[CommentedMap
     """Return the effective configuration with comments, and the locations of the values replaced by `HIDDEN`.
 
     Args:
-        config: as in the file.
-        args: of each application, as `deployments.config.check_config` returns them.
+        config: the configuration, as in the file.
+        args: the arguments of each application, as `deployments.config.check_config` returns them.
 
     Raises:
-        ConfigError: PORT is not a port.
+        ConfigError: the environment variable PORT is not a port.
     """
     document = _from_file(config)
     document["http_options"] = _http_options(config.get("http_options", {}), rendered(config)["http_options"])
@@ -78,7 +78,7 @@ def _origin(model: BaseModel, name: str, given: Mapping[str, Any]) -> str:
 
 
 def _http_options(given: Mapping[str, Any], served: Mapping[str, Any]) -> CommentedMap:
-    """Return the HTTP options in the file, and always host and port."""
+    """Return the HTTP options in the file. Host and port are always included."""
     table = CommentedMap()
     for name in dict.fromkeys(["host", "port", *served]):
         if name not in served:

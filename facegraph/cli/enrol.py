@@ -26,20 +26,22 @@ def enrol_command(
     create: Annotated[bool, typer.Option("--create", help="Create the collection if it does not exist.")] = False,
     embedder: Annotated[
         str | None,
-        typer.Option("--embedder", metavar="ROLE", help="Embedder of a collection that is created. Default: arcface."),
+        typer.Option("--embedder", metavar="ROLE", help="Embedder of a new collection. Default: the service's."),
     ] = None,
     quality: Annotated[
-        Literal["require", "report"], typer.Option(help="require rejects faces of poor quality, report enrols them.")
+        Literal["require", "report"], typer.Option(help="require rejects faces of poor quality; report enrols them.")
     ] = "require",
     faces: Annotated[
         FaceRule,
         typer.Option(
-            help="one rejects photos of several people; prominent and largest enrol one face, all every face."
+            help="one rejects photos of several people; prominent and largest enrol one face; all enrols every face."
         ),
     ] = "one",
     duplicate: Annotated[
         DuplicatePolicy,
-        typer.Option(help="refuse rejects faces that resemble another person of the collection, report reports them."),
+        typer.Option(
+            help="refuse rejects faces that resemble another person of the collection; report enrols and reports them."
+        ),
     ] = "allow",
     parallel: ParallelOption = DEFAULT_PARALLEL,
     report: ReportOption = None,

@@ -34,7 +34,7 @@ def fuse_command(
     ] = 0.05,
     store: StoreOption = None,
 ) -> None:
-    """Find the operating point of a liveness card, and fit the weights of a fusion."""
+    """Find the operating point of a liveness card and, for a fusion, fit its weights."""
     entry = card(name)
     if entry.task != "liveness":
         raise ModelError(f"{name} is not a liveness model")

@@ -94,7 +94,7 @@ def clean_command(uri: UriOption = DEFAULT_URI, storage_option: StorageOption = 
     try:
         freed = write_gallery(location_at(uri, storage_option), Writer.clean)
     except GalleryInUseError as error:
-        raise TransferError(f"{error}; a running service cleans up on POST /v1/gallery/clean") from error
+        raise TransferError(f"{error}; to clean up a running service, use POST /v1/gallery/clean") from error
     for name, size in freed.items():
         print_line(f"[green]cleaned[/] {escaped(name)}: {decimal(size)} freed")
 
@@ -160,7 +160,7 @@ def write_gallery(location: Location, work: Callable[[Writer], Awaitable[T]], cr
 
 
 def location_at(uri: str, storage_options: list[str] | None) -> Location:
-    """Return the location that the options --uri and --storage-option name."""
+    """Return the location given by the options --uri and --storage-option."""
     # A gallery is locked only if it is a plain path.
     return Location(uri.removeprefix("file://"), key_values(storage_options, "--storage-option"))
 

@@ -73,5 +73,5 @@ def _print(counts: GateCounts, cards: list[str]) -> None:
     for each in counts.reasons:
         table.add_row(each.code, each.card, "refuses" if each.refuses else "reports", *share_cells(each.faces))
     if counts.refused:
-        table.add_row("any that refuses", "", "refuses", *share_cells(counts.refused))
+        table.add_row("any refusing reason", "", "refuses", *share_cells(counts.refused))
     stdout.print(table)

@@ -19,7 +19,9 @@ UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 
 FileOption = Annotated[
     Path,
-    typer.Option("--keys-file", envvar="KEYS_FILE", help="A relative path starts at the project, as in the service."),
+    typer.Option(
+        "--keys-file", envvar="KEYS_FILE", help="File of the keys. A relative path starts at the project's folder."
+    ),
 ]
 DEFAULT_FILE: Path = AccessArgs.model_fields["keys_file"].default
 

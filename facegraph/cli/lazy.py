@@ -12,7 +12,7 @@ from typer.main import get_command
 
 
 class LazyCommand(TyperCommand):
-    """A command in a group's help, before it is imported. Its summary is read from the source of its function.
+    """Stands for a command until it is imported. Its summary is read from the source of its function.
 
     Args:
         name: what the user types. The command ``re-embed`` is the function ``re_embed_command``.

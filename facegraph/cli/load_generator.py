@@ -17,7 +17,7 @@ from facegraph.step_times import parse_server_timing, with_derived_steps
 TIMEOUT = httpx.Timeout(60, connect=10)
 """Seconds; the service itself gives up after 30."""
 PAUSE_S = 1.0
-"""Seconds a client waits after an error, as requested by the service's Retry-After."""
+"""Seconds that a client waits after an error: the service's usual Retry-After."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class LoadResult:
     """The result of a load test.
 
     Attributes:
-        seconds: from the first request to the last response.
+        seconds: time from the first request to the last response.
         answers: milliseconds of each response's steps, see `facegraph.step_times`.
         errors: number of errors by code.
     """
@@ -63,14 +63,14 @@ async def generate_load(
     """
     settings = {**http_options(url, api_key), "timeout": TIMEOUT}
     files = {f"photo{number}": path.read_bytes() for number, path in enumerate(photos, 1)}
-    # Encoded once, so that this machine's time for it is not measured.
+    # Encoded once, so that the time for encoding is not measured.
     request = httpx.Request("POST", "/v1/verify", params=options, files=files)
     body, headers = request.read(), {"Content-Type": request.headers["Content-Type"]}
     result = LoadResult()
     began = time.perf_counter()
 
     async def repeat() -> None:
-        # Clients that share a pool of connections compete for those that become free, before anything is sent.
+        # One pool per client. With a shared pool, the time that clients wait for a connection would be measured.
         async with httpx.AsyncClient(**settings) as client:
             while (started := time.perf_counter()) < began + seconds:
                 try:

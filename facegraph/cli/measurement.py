@@ -60,8 +60,8 @@ class Measurement:
 
         Args:
             rates: the error rates to find thresholds for.
-            calibration: the report's section about the calibrated threshold, at which group false match rates are then
-                measured. Otherwise they are measured at the card's threshold.
+            calibration: the report's section about the calibrated threshold, if there is one. Group false match rates
+                are measured at this threshold, otherwise at the card's.
         """
         calibrated = {CALIBRATED: calibration["threshold"]} if calibration else {}
         photos, thresholds = self.sample.photos, {**self.thresholds, **calibrated}

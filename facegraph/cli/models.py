@@ -22,7 +22,8 @@ StoreOption = Annotated[
     Path | None,
     typer.Option(
         "--store",
-        help="Folder of the models. Default: the configuration's models_dir, else MODEL_STORE, else data/models.",
+        help="Folder of the models. Default: models_dir of --config, if the command has it, else MODEL_STORE, "
+        "else data/models.",
     ),
 ]
 ConfigOption = Annotated[Path, typer.Option("--config", help="A Serve configuration file.")]
@@ -43,7 +44,7 @@ def pull_command(
 
 
 def list_command(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """List the models of the catalogue, and which of them are on this machine."""
+    """List the models of the catalogue, and whether they are on this machine."""
     pulled = store_for(store)
     if as_json:
         print_json([_described(entry, _state(entry, pulled)) for entry in cards().values()])
@@ -73,11 +74,11 @@ def verify_command(names: Names = None, store: StoreOption = None, config: Confi
             f"[red]damaged[/] {entry.name}: {', '.join(problems)}" if problems else f"[green]whole[/]   {entry.name}"
         )
     if damaged:
-        raise ModelError(f"run `{pulled.pull_command(*damaged)}` to repair it")
+        raise ModelError(f"files are damaged or missing; run `{pulled.pull_command(*damaged)}`")
 
 
 def store_for(store: Path | None, config: Path | None = None) -> Store:
-    """Return the store named by `--store`, or else a configuration's, or else the default of all commands."""
+    """Return the store that `--store` names, else that of the configuration, else the default store."""
     if store is not None:
         return Store(store)
     return store_in(config) if config else Store(chosen_store())

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 stdout = Console()
 stderr = Console(stderr=True)
-"""For everything but the result, which may be piped."""
+"""For everything except the result, which goes to `stdout` and may be piped."""
 
 ReportProgress = Callable[[str, int, int | None], None]
 """Called with the current step, the number of finished items, and their total number if it is known."""
@@ -45,12 +45,12 @@ def exit_with_error(message: str, status: int = 1) -> None:
 
 
 def printable(text: str) -> str:
-    """Text from elsewhere, such as a subject's id, with its control characters escaped."""
+    """Escape control characters in text from elsewhere, such as a subject's id."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def escaped(text: str) -> str:
-    """Text from elsewhere for use in rich's markup."""
+    """Escape control characters and rich's markup in text from elsewhere."""
     return escape(printable(text))
 
 
@@ -60,7 +60,7 @@ def print_line(text: str) -> None:
 
 
 def make_table(*columns: str) -> Table:
-    """Return an empty table without lines. Column names are text, cells may contain rich's markup."""
+    """Return an empty table without lines. Column names are plain text; cells may contain rich's markup."""
     return Table(*map(escaped, columns), box=None, header_style="bold")
 
 
@@ -90,7 +90,7 @@ def progress_bar() -> Iterator[ReportProgress]:
 
 @contextmanager
 def tracking() -> Iterator[Track]:
-    """Show a progress bar for each sequence that the block iterates."""
+    """Yield a function that iterates over a sequence and shows a progress bar."""
     with progress_bar() as report:
 
         def track(items: Sequence[Item], what: str) -> Iterable[Item]:

@@ -34,7 +34,7 @@ class FileOutcome:
         photo: path of the file.
         status: ``enrolled``, with a `code` and a `message` if the face resembles another subject; ``already`` if the
             photo was enrolled before; ``refused`` with a `code` (docs/v1.md, docs/cli.md) and a `message`; ``missing``
-            if a face is enrolled whose photo is not in the folder.
+            if the photo of an enrolled face is not in the folder.
     """
 
     subject: str
@@ -60,7 +60,7 @@ class People:
 
     Attributes:
         photos: by subject, the files that may be photos, whatever their names.
-        unusable: all other files except `SYSTEM_FILES` and hidden ones, and folders without photos.
+        unusable: the outcomes of all other files, except `SYSTEM_FILES` and hidden ones, and of empty folders.
     """
 
     photos: dict[str, list[Path]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class People:
 
 
 def find_people(folder: Path) -> People:
-    """Search a folder of people. Links are followed, except into a folder that contains them.
+    """Search a folder of people. Links are followed, except links to a folder that contains them.
 
     Raises:
         CommandError: the folder cannot be read, or no folder in it has a photo.
@@ -126,7 +126,7 @@ def _checked(path: Path, subject: str) -> Path | FileOutcome:
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe would block until another program writes to it.
         return refused_file(subject, path, "UNREADABLE", "It is not a regular file")
-    # Checked before reading because it may be a video of gigabytes. No service can be configured to accept more.
+    # Checked before reading, because the file may be a video of gigabytes. No service can be configured to accept more.
     if status.st_size > LARGEST_PHOTO:
         limit = f"The file is larger than {LARGEST_PHOTO // 2**20} MiB, the limit for a photo"
         return refused_file(subject, path, "IMAGE_TOO_LARGE", limit)

@@ -1,4 +1,4 @@
-"""`facegraph plan`: how many replicas and nodes a rate needs."""
+"""`facegraph plan`: the replicas and nodes needed for a request rate."""
 
 import math
 import shlex
@@ -20,9 +20,9 @@ from facegraph.cli.output import CommandError, command_errors, escaped, make_tab
 from project.root import ROOT
 
 CARRIED = 0.95
-"""A simulation of random arrivals has a little more or less than the rate that was asked for."""
+"""Share of the requested rate that a simulation must reach. Arrivals are random, so their rate varies a little."""
 MADE_BY = "# Made by `facegraph plan"
-"""Beginning of a planned configuration."""
+"""First words of a configuration that this command wrote."""
 NODE_CONFIG = ROOT / "configs" / "node.yaml"
 
 
@@ -31,7 +31,7 @@ def plan_command(
     mix: Annotated[str, typer.Option("--mix", metavar="ROUTE=SHARE,...", help="Shares of the routes.")] = "match=1",
     node: Annotated[str, typer.Option("--node", metavar="cpus=N,gpus=N", help="Size of a node.")] = "cpus=16,gpus=0",
     utilisation: Annotated[
-        float, typer.Option("--utilisation", min=0.05, max=0.95, help="Busy share of the busiest replica of a stage.")
+        float, typer.Option("--utilisation", min=0.05, max=0.95, help="Maximum utilisation of a replica.")
     ] = 0.7,
     config: Annotated[
         Path, typer.Option("--config", exists=True, dir_okay=False, help="The configuration to start from.")
@@ -40,7 +40,7 @@ def plan_command(
         "plan.yaml"
     ),
 ) -> None:
-    """Calculate the replicas and nodes that carry a rate, simulate them, and write their configuration.
+    """Calculate the replicas and nodes needed for a request rate, simulate them, and write their configuration.
 
     Routes are match, compare, mediapipe, verify, search and enrol. Their times are for photos of 1,024 pixels with
     one face each; docs/sizing.md says where they come from and how far to trust the prediction.
@@ -48,7 +48,7 @@ def plan_command(
     if output.exists() and not output.read_bytes().startswith(MADE_BY.encode()):
         raise CommandError(f"{output} exists and was not written by this command: name another file with --output")
     if not 0 < rate < math.inf:
-        raise CommandError(f"--rate is {rate:g}; it must be greater than 0")
+        raise CommandError(f"--rate is {rate:g}; it must be finite and greater than 0")
     shares, size, times = _figures("--mix", mix), _node_size(node), service_times()
     if not (total := sum(shares.values())):
         raise CommandError("--mix needs a share greater than 0")
@@ -70,7 +70,7 @@ def plan_command(
     prediction = simulate(plan.system, application.mix, OpenLoad(rate))
     made = application.configuration(plan)
     check_config(made)
-    header = f"{MADE_BY} {shlex.join(sys.argv[2:])}`, for nodes like --node: {plan.nodes}.\n"
+    header = f"{MADE_BY} {shlex.join(sys.argv[2:])}`. Number of nodes: {plan.nodes}.\n"
     output.write_text(header + yaml.safe_dump(made, sort_keys=False, width=120), "utf-8")
     _show(plan, prediction, application)
     print_line(f"written to {escaped(str(output))}")
@@ -95,7 +95,7 @@ def _node_size(text: str) -> NodeSize:
     if unknown := sizes.keys() - {"cpus", "gpus"}:
         raise CommandError(f"--node has cpus and gpus, not {', '.join(sorted(unknown))}")
     if not (gpus := sizes.get("gpus", 0.0)).is_integer():
-        raise CommandError(f"--node: {gpus:g} is not a number of GPUs")
+        raise CommandError(f"--node: {gpus:g} is not a whole number of GPUs")
     return NodeSize(sizes.get("cpus", 0), int(gpus))
 
 

@@ -33,7 +33,7 @@ def _program(
 
 
 def program() -> LazyGroup:
-    """The whole program."""
+    """Return the program with all its commands."""
     root = get_command(app)
     assert isinstance(root, LazyGroup)
     root.add("serve", "serve")

@@ -18,12 +18,12 @@ from models.int8 import measure_ranges, write_ranges
 
 def ranges_command(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model whose card names an int8 file.")],
-    photos: Annotated[Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder of faces.")],
+    photos: Annotated[Path, typer.Option("--photos", exists=True, file_okay=False, help="A folder of photos (.jpg).")],
     store: StoreOption = None,
 ) -> None:
     """Measure a model's value ranges for its int8 export, and save them next to its card.
 
-    Only every second photo is used. The others remain for testing the export.
+    Only every second photo is used. The others are left for testing the export.
     """
     entry = card(name)
     if not entry.int8:
@@ -31,7 +31,7 @@ def ranges_command(
     pulled = store_for(store)
     floats = pulled.folder(entry) / entry.exports[0]
     if not floats.is_file():
-        raise ModelError(f"{floats} is missing: pull {name}, with a card without int8 until its ranges exist")
+        raise ModelError(f"{floats} is missing: remove int8 from the card of {name}, pull it, and add int8 again")
     detect = PhotoDetector(load_detector(card("mtcnn"), pulled, "onnx", Device(), {}), Limits())
     found = detect([path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::2]], entry.crops)
     crops = found.crops[entry.crops[0]]

@@ -35,11 +35,11 @@ def recall_command(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how many labelled faces a detector finds, how many others it reports, and its time on one thread.
+    """Measure how many labelled and unlabelled faces a detector finds, and its time on one thread.
 
     boxes.csv has the columns file, left, top, width and height. Each value of any other column is a group that is also
     measured separately. noses.json maps each photo to a list of nose tips (x, y). A labelled face counts as found if a
-    detected box overlaps it by at least 0.35 (intersection over union) or contains the nose.
+    detected box overlaps it by at least 0.35 (intersection over union) or contains its nose tip.
     """
     options = {name: _yaml_value(value) for name, value in key_values(option, "--option").items()}
     labelled = read_photos(photos)

@@ -79,7 +79,7 @@ def test_a_deployment_without_calls_gets_one_replica() -> None:
 @pytest.mark.parametrize(
     ("demand", "node", "problem"),
     [
-        (Demand(StageModel(loop=0.01), single=True), NodeSize(8), "carries 70 calls per second, not 100"),
+        (Demand(StageModel(loop=0.01), single=True), NodeSize(8), "handles 70 calls per second, not 100"),
         (Demand(StageModel(loop=0.01)), NodeSize(1.5), "a node with 1.5 cpus and 0 gpus cannot hold a replica of one"),
         (Demand(StageModel(gpu=Work(0.001)), gpu_share=0.1), NodeSize(8), "reserves 0.05 cpus and 0.1 gpus"),
     ],

@@ -32,7 +32,7 @@ def bench(run: Run, tmp_path: Path) -> Bench:
 def test_a_service_is_measured(bench: Bench, people: People) -> None:
     url = os.environ["FACEGRAPH_URL"]
     _, out, err = bench("anne", url, "--clients", "2")
-    assert err == f"loading {url} with 2 clients for 1 s\n"
+    assert err == f"measuring {url} with 2 clients for 1 s\n"
     assert out.startswith(f"{len(people.detected) - 1} responses in ")
     assert all(text in out for text in ("p50 ", "response, as the client measures it", "total in the ingress"))
     measured = json.loads(bench("anne", url, "--json")[1])

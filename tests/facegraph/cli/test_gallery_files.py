@@ -88,7 +88,7 @@ def test_a_gallery_in_use_is_only_read(run: Run, gallery: Path, tmp_path: Path) 
     delete = f"delete --offline --collection {NAME} alice"
     for words in (f"import --offline {tmp_path}/out", delete, f"restore {tmp_path}/kept --replace"):
         assert run("gallery", *words.split())[2].endswith(f"{gallery}, usually the running service: stop it first\n")
-    assert run("gallery", "clean")[2].endswith("; a running service cleans up on POST /v1/gallery/clean\n")
+    assert run("gallery", "clean")[2].endswith("; to clean up a running service, use POST /v1/gallery/clean\n")
     os.close(held)
 
 

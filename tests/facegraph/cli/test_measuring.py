@@ -59,7 +59,7 @@ def test_a_configuration_without_the_stages_is_judged_by_the_detector_alone(run:
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, lines[:2]) == (0, ["photos 4, faceless 1, INVALID_IMAGE 1", "networks mtcnn"])
     shares = "refuses 1 2 50.00 % 9.45 % to 90.55 %"
-    assert lines[3:] == [f"FACE_TOO_DARK mtcnn {shares}", f"any that refuses {shares}"]
+    assert lines[3:] == [f"FACE_TOO_DARK mtcnn {shares}", f"any refusing reason {shares}"]
 
 
 @pytest.fixture

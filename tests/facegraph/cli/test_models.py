@@ -47,7 +47,7 @@ def test_damaged_models_are_named_with_the_command_that_repairs_them(run: Run, c
     status, out, err = run("models", "verify", BLAZE.name, "crmnet-duo")
     assert out.startswith(f"damaged {BLAZE.name}: detector.tflite is missing or damaged\n")
     command = f"facegraph models pull {BLAZE.name} fr-liveness minifasnet"
-    assert (status, err) == (1, f"error run `{command}` to repair it\n")
+    assert (status, err) == (1, f"error files are damaged or missing; run `{command}`\n")
 
 
 @pytest.mark.parametrize("command", ["verify", "pull"])

@@ -54,8 +54,8 @@ def test_every_time_on_a_gpu_is_assumed(run: Run, tmp_path: Path) -> None:
         ("--rate 1 --mix match=-1", "--mix: match=-1 has a number that is negative or not finite"),
         ("--rate 1 --mix match=0", "--mix needs a share greater than 0"),
         ("--rate 1 --node cores=1", "--node has cpus and gpus, not cores"),
-        ("--rate 1 --node gpus=1.5", "--node: 1.5 is not a number of GPUs"),
-        ("--rate 1000 --mix enrol=1", "gallery-writer has one replica"),
+        ("--rate 1 --node gpus=1.5", "--node: 1.5 is not a whole number of GPUs"),
+        ("--rate 1000 --mix enrol=1", "gallery-writer can have only one replica"),
         (f"--rate 1 --config {ROOT}/configs/production.yaml", "the configuration requires GPUs"),
     ],
 )

@@ -20,12 +20,12 @@ Tables = Mapping[str, FaceTable]
 
 
 class ExactSearch:
-    """Searches with mirrors, as far as they fit in memory together.
+    """Searches tables through their mirrors, as long as these fit in memory together.
 
     Args:
         location: where the gallery is stored.
         exact_mb: memory for mirrors, in MiB.
-        threads: threads of a search.
+        threads: number of threads per search.
     """
 
     def __init__(self, location: Location, exact_mb: int, threads: int) -> None:
@@ -49,13 +49,13 @@ class ExactSearch:
         return await faces.queue.find(partial(self._search, faces, tables), np.array(probes), count) if probes else []
 
     async def covers(self, faces: FaceTable) -> bool:
-        """Whether the mirror of `faces` fits in memory, so that it needs no index."""
+        """Whether the mirror of `faces` fits in memory, so that searches need no index."""
         return await faces.fits(self._most_bytes)
 
     async def follow(self, faces: FaceTable, tables: Tables) -> None:
         """Update the mirror of `faces`, or open that of an earlier process, so that the next search is fast.
 
-        Deleted faces do not stay in the files.
+        This also removes deleted faces from the mirror's files.
 
         Args:
             tables: as in `find`.
@@ -66,7 +66,7 @@ class ExactSearch:
             await asyncio.to_thread(near_to_few, faces.size)
 
     def remove_dropped(self, tables: Tables) -> None:
-        """Delete the files of mirrors of all tables but these."""
+        """Delete the files of all mirrors except those of `tables`."""
         if self._most_bytes:
             mirror_folder.remove_others(self._mirrors, tables)
 
@@ -76,7 +76,7 @@ class ExactSearch:
         while True:
             refreshing = asyncio.create_task(faces.refresh(self._most_bytes, self._mirrors))
             try:
-                # Both ask for the newest version. The table is for the subjects' metadata.
+                # Both get the newest version. The table provides the subjects' metadata.
                 table = await faces.latest()
             finally:
                 # If the table is gone, its mirror must not be written after the search has failed.

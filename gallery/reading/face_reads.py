@@ -59,14 +59,14 @@ class FaceReads:
         return collection, hits
 
     async def faces_with_ids(self, name: str, face_ids: Sequence[str]) -> tuple[Collection, list[StoredFace]]:
-        """Return a collection, and the faces with these ids that it contains, in any order.
+        """Return a collection, and those of its faces that have these ids, in any order.
 
         Args:
             name: name of the collection.
-            face_ids: hex digits each.
+            face_ids: ids in hex digits.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, which all methods below also raise.
         """
         collection = await self._gallery.collection(name)
 
@@ -90,7 +90,7 @@ class FaceReads:
         return collection, await self._gallery.read(collection, ask)
 
     async def faces_if_any(self, name: str, subject: str) -> tuple[Collection, list[StoredFace]]:
-        """Return a collection, and a subject's faces in the order of their enrolment: none if it exists without faces.
+        """Return a collection, and a subject's faces in the order of enrolment; empty if the subject has none.
 
         Args:
             name: name of the collection.
@@ -112,11 +112,11 @@ class FaceReads:
         return collection, await self._gallery.read(collection, ask)
 
     async def embeddings(self, name: str, face_ids: Sequence[str]) -> tuple[Collection, dict[str, NDArray[np.float32]]]:
-        """Return a collection, and the embeddings of those of its faces with these ids: float32 (size) of length 1.
+        """Return a collection, and by id the embeddings of its faces with these ids: float32 (size) of length 1.
 
         Args:
             name: name of the collection.
-            face_ids: hex digits each.
+            face_ids: ids in hex digits.
         """
         collection = await self._gallery.collection(name)
 
@@ -128,14 +128,14 @@ class FaceReads:
     async def subject_and_faces(
         self, name: str, subject: str, face_ids: Sequence[str]
     ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]]]:
-        """Return a collection, and by id the faces of a subject, which may have none, and the faces with other ids.
+        """Return a collection, and by id all faces of a subject and the faces with the given ids.
 
         Args:
             name: name of the collection.
-            face_ids: hex digits each.
+            face_ids: ids in hex digits.
 
         Returns:
-            Of each face, the subject and the embedding: float32 (size) of length 1.
+            The subject and the embedding of each face: float32 (size) of length 1. The subject may have no faces.
 
         Raises:
             RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.

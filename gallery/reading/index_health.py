@@ -49,7 +49,7 @@ async def _tend(collection: Collection, faces: FaceTable, exact: ExactSearch) ->
     if statistics is None:
         return None
     if search.loaded != statistics.num_indexed_rows:
-        # Only after a change: each call reads all that does not fit in the memory for indexes.
+        # Only after a change, because each call reads everything that does not fit in the memory for indexes.
         await table.prewarm_index(INDEX)
         search.loaded = statistics.num_indexed_rows
     if search.measured is None or time.monotonic() - search.measured > MEASURED_S:

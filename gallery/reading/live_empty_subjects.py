@@ -1,4 +1,4 @@
-"""The list of subjects without faces, as a reader follows it."""
+"""The list of subjects without faces, at its latest version."""
 
 import asyncio
 from bisect import bisect_left
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 
 class LiveEmptySubjects:
-    """Keeps the subjects that are listed beside one table of faces, at the list's latest version.
+    """Keeps the list of subjects without faces, which belongs to one table of faces, at its latest version.
 
     Args:
         connection: opens the list on first use.
@@ -34,8 +34,8 @@ class LiveEmptySubjects:
     async def beside(self, read: Callable[[], Awaitable[Answer]]) -> tuple[Answer, Sequence[str]]:
         """Return the result of `read`, which reads the table of faces, and the listed ids in the order of code points.
 
-        A subject that gets its first face or loses its last one changes from one table to the other in two commits.
-        The ids are those listed before or after `read`, so such a subject is in at least one of the two.
+        A subject that gets its first face or loses its last one moves from one table to the other in two commits.
+        The ids are those listed before or after `read`, so such a subject is in at least one of the two results.
         """
         before = await self._latest()
         answer = await read()
@@ -62,7 +62,7 @@ def is_listed(subject: str, listed: Sequence[str]) -> bool:
 
 
 def _sorted_ids(rows: pa.Table) -> list[str]:
-    # Two writers, which an object store cannot keep apart, may both have listed a subject.
+    # An object store does not lock out a second writer, so two writers may have listed the same subject.
     return sorted({*rows["subject"].to_pylist()})
 
 

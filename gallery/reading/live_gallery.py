@@ -27,7 +27,7 @@ class LiveGallery:
 
     Args:
         location: where the gallery is stored. It need not exist yet.
-        changed: called with all tables after collections were created, changed or dropped.
+        changed: called with all tables after a collection was created, changed or dropped.
     """
 
     def __init__(self, location: Location, changed: Callable[[Tables], None]) -> None:
@@ -82,7 +82,7 @@ class LiveGallery:
             with store_errors():
                 return await ask(faces)
         except UNREADABLE as error:
-            # The check would repeat this error: log it once.
+            # Each later check repeats this error: log it once.
             if not faces.damaged:
                 # A traceback would hide the message on a terminal, and the error contains the cause.
                 logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
@@ -90,7 +90,7 @@ class LiveGallery:
             raise unreadable(collection.name) from error
 
     async def latest(self, failed: FaceTable | None = None) -> Snapshot:
-        """Return the gallery's latest version. Reopen it if that fails, or to replace the table that `failed`.
+        """Return the gallery's latest version. Reopen it if that fails, or to replace the table `failed`.
 
         Calls that arrive during a check share the next one, which sees all changes acknowledged before them.
 
@@ -116,7 +116,7 @@ class LiveGallery:
                 with store_errors():
                     return await self._snapshot.latest()
             except UNREADABLE as error:
-                logger.warning("gallery: reopening it after %r", error)
+                logger.warning("gallery: reopening the gallery after %r", error)
         kept = {name: table for name, table in self.tables.items() if table is not failed}
         return await Snapshot.open(self._location, kept)
 

@@ -19,15 +19,15 @@ from gallery.storage.tables import one_of
 class LiveRoster:
     """Keeps the roster of one table, and its statistics, at the table's latest version.
 
-    The first question reads the subject of every face. Later ones read the rows of new commits, the log of removed
-    faces, and the faces of the subjects in either.
+    The first request reads the subject of every face. Later requests read the rows of new commits, the log of removed
+    faces, and the faces of the subjects in these rows and this log.
 
     Args:
         connection: opens the table on first use.
         table: name of the table.
 
     Attributes:
-        asked: time of the last question, by the monotonic clock.
+        asked: time of the last request, by the monotonic clock.
     """
 
     def __init__(self, connection: AsyncConnection, table: str) -> None:
@@ -47,7 +47,7 @@ class LiveRoster:
         return self._roster.bytes if self._roster else 0
 
     def forget(self) -> None:
-        """Free the memory. The next question that needs the roster reads the subject of every face again."""
+        """Free the memory. The next request that needs the roster reads the subject of every face again."""
         self._roster = None
 
     async def latest(self) -> Roster:
@@ -76,7 +76,7 @@ class LiveRoster:
         # Commits are numbered by the time in nanoseconds.
         changed = datetime.fromtimestamp(max(commit, self._removals.newest, 0) / 1e9, UTC)
         statistics = Statistics(roster.faces, roster.subjects, size, changed)
-        # All at once: a caller that gives up may cancel any of the steps before.
+        # Assigned together, because a caller that gives up may cancel any of the steps above.
         self._roster, self._statistics, self._version, self._commit = roster, statistics, version, commit
         return roster, statistics
 
@@ -84,12 +84,12 @@ class LiveRoster:
         faces = await table.query().select(["subject", "created", "commit"]).to_arrow()
         commit = _newest(faces, -1)
         self._removals = RemovalFeed(self._connection, self._name, commit)
-        # For the time of the newest removal.
+        # Reads the time of the newest removal.
         await self._removals.read()
         return await asyncio.to_thread(_grouped, faces), commit
 
     async def _updated(self, table: AsyncTable) -> tuple[Roster, int] | None:
-        """Return the changed roster and the newest commit. None if reading all faces is faster, or necessary."""
+        """Return the updated roster and the newest commit, or None if reading all faces is faster or necessary."""
         roster, total = self._roster, await table.count_rows()
         if roster is None or total > 2 * roster.faces + MANY:
             return None
@@ -105,7 +105,7 @@ class LiveRoster:
 
 
 async def _recounted(table: AsyncTable, roster: Roster, subjects: pa.Array | pa.ChunkedArray) -> Roster:
-    """Return `roster` with `subjects` counted again in `table`; unchanged if there are none of them, or too many."""
+    """Return `roster` with `subjects` counted again in `table`; unchanged if there are none or too many."""
     if not 0 < len(subjects) <= MANY:
         return roster
     where = one_of("subject_key", [subject_key(subject) for subject in subjects.to_pylist()])

@@ -37,10 +37,10 @@ from gallery.unit_vectors import normalised
 from project.request_error import RequestError
 
 ROSTER_BYTES = 256 * 2**20
-"""Maximum memory for the rosters of several collections. The one asked last may be larger."""
+"""Maximum memory for the rosters of several collections. The roster used last is kept even if it is larger."""
 
 FIRST_SUBJECTS = 20
-"""Number of subjects that a search for faces asks for first. More take longer, and few probes resemble as many."""
+"""Number of subjects that a search for faces requests first. More would take longer, and few probes match that many."""
 
 
 class Reader(FaceReads):
@@ -100,7 +100,7 @@ class Reader(FaceReads):
         """Return the collection called `name`, and its size.
 
         Raises:
-            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, as all methods below.
+            RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``, which all methods below also raise.
         """
         collection = await self.collection(name)
 
@@ -152,7 +152,7 @@ class Reader(FaceReads):
         """Return the status of each face that `collection` contains, as an enrolment would recognise it; None if new.
 
         Args:
-            again: whether a face that moved to another subject is new, as it is for an enrolment that replaces.
+            again: whether a face that moved to another subject counts as new, as in an enrolment that replaces faces.
         """
 
         async def ask(table: FaceTable) -> list[KnownStatus | None]:
@@ -162,7 +162,7 @@ class Reader(FaceReads):
         return await self._gallery.read(collection, ask)
 
     async def metadata(self, name: str, subjects: Sequence[str]) -> dict[str, Metadata]:
-        """Return the metadata of those of `subjects` of the collection called `name` that have any, by their ids."""
+        """Return the metadata of those `subjects` in the collection called `name` that have any, by id."""
         by_key = {subject_key(subject): subject for subject in subjects}
 
         async def ask(faces: FaceTable) -> dict[str, Metadata]:
@@ -211,7 +211,7 @@ class Reader(FaceReads):
         Args:
             name, count: see `find`.
             face_id: hex digits.
-            subject: id of a subject. Its faces are averaged; without faces, it resembles none.
+            subject: id of a subject. Its embeddings are averaged; if it has none, nothing is found.
 
         Raises:
             RequestError: ``FACE_NOT_FOUND``, or as `subject_and_faces`.
@@ -263,7 +263,7 @@ class Reader(FaceReads):
             name: name of the collection.
             after: only greater ids are returned.
             limit: maximum number of subjects.
-            skipped: regular expression that matches the whole id of the subjects with faces that are left out.
+            skipped: regular expression. Subjects with faces are left out if it matches their whole id.
 
         Raises:
             RequestError: ``COLLECTION_NOT_FOUND`` or ``COLLECTION_UNREADABLE``.
@@ -273,7 +273,7 @@ class Reader(FaceReads):
             roster, empty = await faces.empty.beside(lambda: self._roster(faces))
             full = await asyncio.to_thread(roster.ids, after, limit, skipped)
             place = bisect_right(empty, after)
-            # A listed subject may have faces. If it is none of the first `limit` with faces, it is none of the result.
+            # A listed subject may have faces. If it is not in `full`, `limit` subjects precede it: it is not returned.
             found = dict.fromkeys(empty[place : place + limit], False) | dict.fromkeys(full, True)
             return dict(sorted(found.items())[:limit])
 
@@ -305,7 +305,7 @@ class Reader(FaceReads):
         return roster
 
     def _forget_rosters(self, asked: FaceTable) -> None:
-        """Keep the roster of `asked`, and of the other tables those used last, up to `ROSTER_BYTES`."""
+        """Keep the roster of `asked` and the most recently used others, up to `ROSTER_BYTES` in total."""
         room = ROSTER_BYTES - asked.roster.bytes
         for each in sorted(self._gallery.tables.values(), key=lambda each: each.roster.asked, reverse=True):
             if each is not asked:

@@ -45,14 +45,14 @@ class Roster:
     """The subjects of one version of a collection, in the order of code points.
 
     Immutable. A changed roster shares the blocks that have not changed, so a change costs as much as the blocks that
-    it affects. A subject takes 28 bytes and its id in UTF-8.
+    it affects. A subject takes 28 bytes plus its id in UTF-8.
     """
 
     blocks: Sequence[_Block] = ()
 
     @classmethod
     def of(cls, subjects: pa.Table) -> "Roster":
-        """Make a roster of rows as `summary` returns them."""
+        """Make a roster from rows as `summary` returns them."""
         return cls(_blocks(subjects))
 
     @property
@@ -94,7 +94,7 @@ class Roster:
         for block in self.blocks[self._place(after) :]:
             if len(found) == limit:
                 break
-            # Thousands of blocks may have no other ids.
+            # Thousands of blocks may have only skipped ids.
             if block.matching(skipped) < block.rows.num_rows:
                 ids = block.rows["subject"]
                 wanted = pc.and_(pc.greater(ids, after), pc.invert(_match(ids, skipped)))

@@ -1,4 +1,4 @@
-"""Questions about single faces of a table, whichever subject they belong to."""
+"""Queries for single faces of a table."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from gallery.unit_vectors import clipped
 _LISTED = ["id", "subject", "label", "created", "place"]
 """Columns of a listed face. Tables of earlier versions lack the last one until a writer has opened them."""
 _LAST = 2**128 - 1
-"""The number that the greatest id is in hexadecimal."""
+"""The greatest id, as a number."""
 
 
 async def faces_with_ids(table: AsyncTable, face_ids: Sequence[str]) -> list[StoredFace]:
@@ -35,7 +35,8 @@ async def faces_of_subject(table: AsyncTable, subject: str) -> list[StoredFace]:
 async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredFace]:
     """Return the `limit` faces whose ids follow `after`, in the order of their ids.
 
-    Ids are digests, so about as many faces as wanted are in a range of that share of all ids. Only that range is read.
+    Ids are digests and thus evenly distributed: a range of ids as large as the wanted share of all faces contains about
+    `limit` faces. Only that range is read.
 
     Args:
         after: 32 hex digits, or empty for the first page.
@@ -78,7 +79,7 @@ async def owned_vectors(
 async def best_faces(table: AsyncTable, probe: NDArray[np.float32], hits: Sequence[Hit], count: int) -> list[FaceHit]:
     """Return the `count` most similar faces, best first, given the `count` most similar subjects.
 
-    No other subject has one of these faces: its most similar face would make it one of the subjects.
+    No other subject has one of these faces: with such a face, it would be one of the most similar subjects.
 
     Args:
         probe: float32 (size) of length 1.

@@ -17,7 +17,7 @@ from gallery.storage.tables import REGISTRY, UNREADABLE, collection_of, open_if_
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Immutable, so a request can keep the snapshot it started with.
+    """A gallery's collections at one version. Immutable, so a request can keep the snapshot it started with.
 
     Attributes:
         connection: opens tables.
@@ -52,7 +52,7 @@ class Snapshot:
         Raises:
             Exception: the registry cannot be read.
         """
-        # If rows newer than this version arrive before they are read, they are read again next time.
+        # The query may already return rows newer than `version`. They are then read again next time.
         table, version = await self.registry.latest()
         if version == self.version:
             return self

@@ -1,4 +1,4 @@
-"""Embedder: represents a face as a vector of length 1, which is close to those of the same person."""
+"""Embedder: represents a face as a vector of length 1, close to other vectors of the same person."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ class Embedder(FaceTask[EmbedderOutput]):
             ModelError: the network does not have one output of this size.
         """
         if len(sizes) != 1:
-            raise ModelError(f"the embedder task needs one output, but the network's have the sizes {[*sizes]}")
+            raise ModelError(f"the embedder task needs one output, but the network's outputs have sizes {[*sizes]}")
         if sizes[0] != output.size:
             raise ModelError(f"the card's output.size is {output.size}, but the network returns {sizes[0]} numbers")
         return f"""l2_norm (float[n, {output.size}] raw) => (float[n, {output.size}] embedding) {{

@@ -37,7 +37,9 @@ class EyesTask(FaceTask[EyesOutput]):
             ModelError: the network does not have two classes.
         """
         if [*sizes] != [2]:
-            raise ModelError(f"the eyes task needs one output of size 2, but the network's have the sizes {[*sizes]}")
+            raise ModelError(
+                f"the eyes task needs one output of size 2, but the network's outputs have sizes {[*sizes]}"
+            )
         return f"""open_probability (float[n, 2] classes) => (float[n] open) {{
             open_class = Constant <value = int64 {{{output.open_class}}}> ()
             shares = Softmax <axis = 1> (classes)

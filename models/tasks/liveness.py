@@ -48,8 +48,8 @@ class LivenessTask(FaceTask[LivenessOutput]):
         """
         if len(sizes) != 1 or sizes[0] < 2:
             raise ModelError(
-                "the liveness task needs one output, the logits of several classes, but the network's have the sizes "
-                f"{[*sizes]}"
+                "the liveness task needs one output, the logits of several classes, but the network's outputs have "
+                f"sizes {[*sizes]}"
             )
         classes, live_class = sizes[0], output.live_class
         if live_class is None or live_class >= classes:
@@ -73,7 +73,7 @@ class LivenessTask(FaceTask[LivenessOutput]):
         return np.asarray(classes[:, output.live_class or 0] - np.logaddexp.reduce(spoofs, axis=1), dtype=np.float32)
 
     def missing(self, output: LivenessOutput) -> str:
-        """Return ``live_class`` if it is missing. Networks with an architecture of their own do not need it."""
+        """Return ``live_class`` if the card lacks it. Networks with their own architecture do not need it."""
         return "live_class" if output.live_class is None else ""
 
     def reading(self, output: LivenessOutput, fusion: Fusion | None, answers: Floats) -> Floats:

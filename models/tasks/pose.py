@@ -49,7 +49,7 @@ class PoseTask(FaceTask[PoseOutput]):
         """
         if len(sizes) != len(ANGLES) or len(set(sizes)) != 1:
             raise ModelError(
-                f"the pose task needs three outputs of the same size, but the network's have the sizes {[*sizes]}"
+                f"the pose task needs three outputs of the same size, but the network's outputs have sizes {[*sizes]}"
             )
         bins = ", ".join(str(output.first + output.step * place) for place in range(sizes[0]))
         inputs = ", ".join(f"float[n, {size}] {angle}_bins" for angle, size in zip(ANGLES, sizes, strict=True))

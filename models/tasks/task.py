@@ -1,4 +1,4 @@
-"""The interface of the tasks of networks that read crops of faces."""
+"""The interface of tasks whose networks read crops of faces."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Out = TypeVar("Out", bound=TaskOutput)
 
 
 class FaceTask(ABC, Generic[Out]):
-    """Converts raw outputs of a network to its answer for each face.
+    """Converts the raw outputs of a network to the answer for each face.
 
     Attributes:
         name: name of the task on cards.
@@ -68,7 +68,7 @@ class FaceTask(ABC, Generic[Out]):
         return ""
 
     def reading(self, output: Out, fusion: Any, answers: Floats) -> Floats:
-        """Compute the reading of n faces that a stage returns.
+        """Compute the readings that a stage returns for n faces.
 
         Args:
             fusion: how the members are combined; None for a single network.
@@ -77,5 +77,5 @@ class FaceTask(ABC, Generic[Out]):
         return answers[:, 0]
 
     def threshold_problem(self, value: float) -> str:
-        """Return why a card cannot have this threshold; empty if it can."""
+        """Return why a card cannot have this threshold; empty if it can have it."""
         return "" if -1 <= value <= 1 else "each value must be between -1 and 1"

@@ -28,7 +28,7 @@ bench gpu-bench: EXTRAS = torch dev
 test: photos browser aws-clients
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not long"
 
-# With the longest tests, which take several more minutes.
+# Includes the longest tests, which take several more minutes.
 test-all: photos browser aws-clients
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
@@ -46,11 +46,11 @@ photos: install
 	$(BIN)/python -m tests.photos
 	$(BIN)/facegraph models pull
 
-# For the tests of the web UI, if this machine has no Chromium.
+# Installs Chromium for the tests of the web UI, if this machine has none.
 browser: install
 	$(BIN)/python -m tests.browser
 
-# For the tests of the Rekognition API: AWS's clients, each in an environment of its own.
+# AWS's clients, each in its own environment, for the tests of the Rekognition API.
 aws-clients: install
 	$(BIN)/python -m tests.aws_clients
 
@@ -58,7 +58,7 @@ bench: photos
 	$(BIN)/python -m load_tests.bench
 	$(BIN)/python -m load_tests.gallery
 
-# The networks in every engine that is installed, on a GPU if there is one. Options: python -m load_tests.gpu --help
+# Measures the networks in every installed engine, on a GPU if there is one. Options: python -m load_tests.gpu --help
 gpu-bench: photos
 	$(BIN)/python -m load_tests.gpu
 
@@ -67,8 +67,8 @@ lock: install
 		--group dev --group setup --group npm \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
-# Known vulnerabilities of the locked packages, from the package index. Strict: it fails if there is no response for a
-# package. The audit tool and its dependencies are not audited.
+# Lists known vulnerabilities of the locked packages, from the package index. With --strict, it fails if there is no
+# response for a package. The audit tool and its dependencies are not audited.
 audit: .venv/audit/bin/pip-audit
 	$< --strict --progress-spinner off --no-deps --disable-pip --requirement requirements.lock
 

@@ -1,4 +1,4 @@
-"""The format of subjects' metadata: a bounded JSON object each, whose content is up to the client."""
+"""The format of a subject's metadata: a JSON object of bounded size, whose content is up to the client."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from project.request_error import RequestError
 MAX_BYTES = 4096
 """Maximum size of a subject's metadata, as compact JSON in UTF-8."""
 MAX_DEPTH = 5
-"""Maximum depth of a subject's metadata. An object without objects or arrays in it has the depth 1."""
+"""Maximum depth of a subject's metadata. An object that contains no objects or arrays has depth 1."""
 
 
 def encoded(metadata: Metadata) -> str:

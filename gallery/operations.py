@@ -1,4 +1,4 @@
-"""The operations of a gallery, each forwarded to wherever it runs."""
+"""The operations of a gallery, each forwarded to the writer or a reader."""
 
 # Operations have no bodies, because they are forwarded.
 # mypy: disable-error-code="empty-body"
@@ -141,7 +141,7 @@ class Gallery(GalleryReads, GalleryChanges, ABC):
 
     @abstractmethod
     async def perform(self, operation: Callable[..., Any], changes: bool, /, *args: Any, **options: Any) -> Any:
-        """Have the writer perform `operation` if it `changes` the gallery, or else a reader."""
+        """Have the writer perform `operation` if it `changes` the gallery, and a reader otherwise."""
 
     @abstractmethod
     def ready(self) -> bool:

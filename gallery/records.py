@@ -109,7 +109,7 @@ class NewFace:
 
     @property
     def source_number(self) -> int:
-        """A digest of the source that fits into 64 bits. It recognises faces whose subject was renamed."""
+        """A digest of the source that fits into 64 bits, used to recognise faces whose subject was renamed."""
         return source_number(self.source)
 
 
@@ -123,8 +123,8 @@ class Enrolled:
 
     Attributes:
         status: ``enrolled`` by this request; ``already`` enrolled before; ``moved`` to another subject by a rename or
-            a merge; or ``deleted`` since this request was first sent: repeating a request does not bring deleted faces
-            back.
+            a merge; or ``deleted`` since this request was first sent. Repeating a request does not restore deleted
+            faces.
     """
 
     face_id: str
@@ -145,7 +145,7 @@ class StoredFace:
 
 @dataclass(frozen=True, slots=True)
 class Reassignment:
-    """The present subject of a face, and the one that it is given to."""
+    """The present subject of a face, and its new subject."""
 
     present: str
     new: str

@@ -29,15 +29,15 @@ class GalleryArgs(EnvironmentSettings):
     exact_mb: int = Field(
         256,
         ge=0,
-        description="Memory of a node for exact search, in MiB. A face takes a byte per number of its embedding, and "
-        "four more. Larger collections use the index.",
+        description="Memory per node for exact search, in MiB. A face takes one byte per number of its embedding, plus "
+        "four. Larger collections are searched with an index.",
     )
     index_mb: int = Field(
         512,
         gt=0,
-        description="Memory of a reader for indexes, in MiB. What does not fit is read from the disk by each search.",
+        description="Memory per reader for indexes, in MiB. Each search reads from the disk what does not fit.",
     )
-    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for a vector index, beyond exact_mb.")
+    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for an index. See also exact_mb.")
     optimise_s: float = Field(
         20,
         gt=0,

@@ -13,7 +13,7 @@ _FILLERS = frozenset(
 _UNSEEN = frozenset({"Cc", "Cf"})
 """Unicode categories of control and format characters, e.g. zero-width and bidirectional ones."""
 _BLANK = _UNSEEN | {"Zs", "Zl", "Zp", "Mn", "Me"}
-"""The same with spaces, and with combining marks, which need a base letter."""
+"""These categories, spaces, and combining marks, which need a base letter."""
 
 
 def refuse_blank(subject: str) -> None:
@@ -33,7 +33,7 @@ def look_of(subject: str) -> str:
 
 
 def look_alikes(subjects: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each id that looks like an earlier one, after that earlier id."""
+    """Yield pairs of an earlier id and a later one that looks like it."""
     first: dict[str, str] = {}
     for subject in subjects:
         if (earlier := first.setdefault(look_of(subject), subject)) != subject:

@@ -13,7 +13,7 @@ def normalised(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         values: float32 (size).
 
     Raises:
-        RequestError: ``INVALID_EMBEDDING``: it has another size, is not finite, or is zero.
+        RequestError: ``INVALID_EMBEDDING``: the embedding has a different size, is not finite, or is zero.
     """
     if values.shape != (size,):
         raise RequestError(
@@ -33,7 +33,7 @@ def normalised_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], 
         vectors: float32 (rows, size).
 
     Returns:
-        float32 (rows, size), and whether each row was finite and not zero.
+        float32 (rows, size), and whether each row was finite and longer than 1e-6.
     """
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1)
@@ -42,5 +42,5 @@ def normalised_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], 
 
 
 def clipped(cosine: float) -> float:
-    """Clip `cosine` to between -1 and 1, which rounding can exceed."""
+    """Clip `cosine` to the range from -1 to 1, which rounding can exceed."""
     return min(max(cosine, -1.0), 1.0)

@@ -70,8 +70,8 @@ class Card(Strict):
         caveats: limitations that users must know, one sentence each.
         superseded_by: card to use instead of this one.
         exports: files that the exporter writes. An ONNX file takes uint8 NHWC RGB crops and returns the task's answer.
-        int8: the export that is the first export in 8-bit integers, for CPUs; see `models.int8`. Embeddings of both
-            are comparable.
+        int8: name of the export with the first export's network in 8-bit integers, for CPUs; see `models.int8`.
+            Embeddings of these two exports are comparable.
         crops: crops of a face that the network reads; several if it reads several scales.
         input: preprocessing of an `onnx_file` network.
         output: the task's description of the network's output; None for a detector.
@@ -79,7 +79,7 @@ class Card(Strict):
             compared with new ones.
         fusion: how the members are combined. A fusion has no files or exports, and the catalogue takes its crops,
             licence and caveats from the members' cards.
-        similarity: how an embedder's similarities are stated from 0 to 100. None if it was not measured.
+        similarity: scale that states an embedder's similarities from 0 to 100. None if not measured.
     """
 
     name: str = ""
@@ -185,7 +185,7 @@ class Card(Strict):
         """The task of a network that reads crops of faces.
 
         Raises:
-            KeyError: the card is of a detector.
+            KeyError: the card describes a detector.
         """
         return FACE_TASKS[self.task]
 
@@ -193,7 +193,7 @@ class Card(Strict):
     def shape(self) -> tuple[int, ...]:
         """Shape of the network's answer for one face; empty for a detector.
 
-        An `onnx_file` network reads several crops one at a time; the first dimension is then the number of crops.
+        An `onnx_file` network gives one answer per crop. If it reads several, the first dimension is their number.
         """
         if self.task not in FACE_TASKS:
             return ()

@@ -94,7 +94,7 @@ def _card(name: str, table: dict[str, Any]) -> Card:
     except ValidationError as error:
         raise _invalid(name, problems(error)) from error
     if entry.name != name:
-        raise _invalid(name, "name: must be the name of the file")
+        raise _invalid(name, "name: must be the file name without .toml")
     if entry.fusion is None and not (ARCHITECTURES / f"{entry.architecture}.py").is_file():
         raise _invalid(name, f"architecture: there is no module models/architectures/{entry.architecture}.py")
     return entry
@@ -107,9 +107,9 @@ def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) 
     try:
         members = [networks[member] for member in table["fusion"]["members"]]
     except (KeyError, TypeError) as error:
-        raise _invalid(name, f"the members of [fusion] must not be fusions or unknown: {error}") from error
+        raise _invalid(name, f"a member of [fusion] is unknown or itself a fusion: {error}") from error
     if others := [member.name for member in members if member.task != table.get("task")]:
-        raise _invalid(name, f"the members of [fusion] must have its task, but these do not: {', '.join(others)}")
+        raise _invalid(name, f"these members of [fusion] have a different task than the card: {', '.join(others)}")
     inherited = {
         "architecture": "fusion",
         "framework": "onnx",

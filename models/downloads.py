@@ -1,4 +1,4 @@
-"""Download files and archives from package registries, with their own clients, and over HTTPS."""
+"""Download files and archives from package registries and over HTTPS."""
 
 import os
 import re
@@ -42,13 +42,13 @@ class Downloads:
         self._report = report
 
     def get(self, source: Source, file_sha256: str = "") -> Path:
-        """Download the archive or the file of `source`, unless it is there.
+        """Download the archive or the file of `source`, unless it is already in the folder.
 
         Args:
             file_sha256: hash of the file, if the source has no archive.
 
         Raises:
-            ModelError: the source does not provide it, or something with another hash.
+            ModelError: the source does not provide it, or provides a file with a different hash.
         """
         sha256 = source.archive_sha256 or file_sha256
         path = self._folder / sha256
@@ -93,7 +93,7 @@ class Downloads:
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         have = part.stat().st_size if part.exists() else 0
-        # A range counts bytes of the response, which with compression would not be those on the disk.
+        # A range counts bytes of the response. If it were compressed, they would not match the bytes on the disk.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -27,7 +27,7 @@ DETECTORS: Mapping[str, Callable[..., Detector]] = {
     "mtcnn_tensorflow": Mtcnn,
     "retinaface": RetinaFace,
 }
-"""The detectors by the architecture of their networks, which they take as arguments. BlazeFace runs in MediaPipe."""
+"""Detector classes by the architecture of the networks that they take as arguments. BlazeFace is loaded separately."""
 
 RawNetwork = Callable[..., tuple[NDArray[Any], ...]]
 """Takes and returns arrays with one row per item, e.g. a photo, along the first axis."""
@@ -112,7 +112,7 @@ def _detector(
         network = SimulatedNetwork((), device.simulation)
         return SimulatedDetector(batched(lambda photos: (network(photos),)))
     if card.architecture == "blazeface":
-        # Imported here, because MediaPipe takes a second.
+        # Imported here, because importing MediaPipe takes a second.
         from models.detectors.mediapipe import BlazeFace
 
         if engine != "onnx" or device.kind != "cpu":

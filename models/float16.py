@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 KEPT = ("Div", "Exp", "Gather", "ReduceL2", "ReduceSum", "ReduceLogSumExp", "Sigmoid", "Softmax", "Sub")
-"""Operators that stay in 32 bits besides those that ONNX Runtime excludes: the sums can exceed 65,504, embeddings must
-have length 1, and scores near 1 must stay different."""
+"""Operators that stay in 32 bits, besides those that ONNX Runtime excludes: sums can exceed 65,504, embeddings must
+have length 1, and scores near 1 must remain distinct."""
 
 
 def half_precision(path: Path) -> bytes:
@@ -27,11 +27,11 @@ def half_precision(path: Path) -> bytes:
 
 
 def _keep_results_between(model: "ModelProto") -> None:
-    """Pass results of operators that stay in 32 bits to others of them without rounding to 16 bits.
+    """Pass results between operators that stay in 32 bits without rounding them to 16 bits.
 
     The conversion rounds each result, and converts it back for each operator that reads it.
     """
-    # A result that two of them read is converted back twice, by equal nodes.
+    # If two such operators read a result, two equal nodes convert it back. Only one of these is kept.
     nodes = {node.output[0]: node for node in reversed(model.graph.node)}
     outputs = {output.name for output in model.graph.output}
 

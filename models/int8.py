@@ -36,7 +36,7 @@ Ranges = Mapping[str, tuple[float, float]]
 OPERATORS = ["Conv"]
 """Operators that are quantised. Ranges are measured before and after them."""
 BETWEEN = ["Relu", "Concat"]
-"""Operators between two of these. In integers a Relu costs nothing, and a Concat only copies."""
+"""Operators between convolutions, also quantised. In integers, a Relu costs nothing, and a Concat only copies."""
 
 
 def quantised(model: ModelProto, ranges: Ranges) -> ModelProto:
@@ -87,10 +87,10 @@ def _scales(model: ModelProto, convolutions: Sequence[NodeProto]) -> dict[str, l
 
 
 def without_overflow(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The weight that 127 stands for in each output channel, so that no sum of two products overflows 16 bits.
+    """Return the weight that 127 represents in each output channel, so that no sum of two products overflows 16 bits.
 
     Args:
-        weights: of a convolution, (output channels, input channels, height, width).
+        weights: weights of a convolution, (output channels, input channels, height, width).
 
     Returns:
         float32 (output channels), positive and at least the channel's largest weight. With this scale, two rounded

@@ -18,7 +18,7 @@ from models.trial import one_line, trial
 SQUASHING = ("Softmax", "Sigmoid")
 """Operators that turn logits into probabilities."""
 RESHAPING = ("Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast")
-"""Operators that may follow them without changing the values."""
+"""Operators that change at most the shape or type of the probabilities."""
 
 
 def load_onnx_file(path: Path) -> ModelProto:
@@ -86,10 +86,10 @@ def check_logits(model: ModelProto) -> None:
 
 
 def output_sizes(path: Path, crop: NDArray[np.float32], batch: int) -> list[int]:
-    """Run the network at `path` on one prepared crop, `batch` times, and return the length of each output.
+    """Run the network at `path` on `batch` copies of a prepared crop, and return the length of a row of each output.
 
     Raises:
-        ModelError: it does not run, or an output is not float32 (batch, length).
+        ModelError: the network does not run, or an output is not float32 (batch, length).
     """
     outputs = trial(OnnxNetwork(path, Device()), np.repeat(crop[None], batch, axis=0))
     for number, output in enumerate(outputs):

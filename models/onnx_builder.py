@@ -1,4 +1,4 @@
-"""Build ONNX graphs node by node, in the operators that ONNX Runtime runs fast."""
+"""Build ONNX graphs node by node, from operators that ONNX Runtime runs fast."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ class GraphBuilder:
         return name
 
     def node(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node with one output, called `name` or, without one, after the operator."""
+        """Add a node with one output. The output is called `name`; by default, it is named after the operator."""
         output = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
@@ -101,7 +101,7 @@ class GraphBuilder:
 
         Args:
             inputs, outputs: names and shapes. Outputs are float32.
-            kind: element type of the inputs, of `TensorProto`.
+            kind: element type of the inputs, a constant of `TensorProto`.
         """
         graph = helper.make_graph(
             self._nodes,
@@ -125,7 +125,7 @@ def folded(
     Args:
         kernel: (outputs, ...).
         weights: PyTorch's state dict.
-        norm: name of the batch normalisation there. If it has no weight, the weight is 1.
+        norm: name of the batch normalisation in `weights`. If its weight is missing, it is 1.
 
     Returns:
         The new kernel, and the bias (outputs).

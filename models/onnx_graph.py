@@ -134,7 +134,7 @@ def with_constant_weights(core: ModelProto) -> ModelProto:
     """Remove the weights of `core` from its inputs.
 
     Older exporters list every weight as an input that callers may override. ONNX Runtime then neither fuses nodes nor
-    prepacks weights: CenterFace takes twice the time.
+    prepacks weights: CenterFace takes twice as long.
     """
     weights = {weight.name for weight in core.graph.initializer}
     inputs = [entry for entry in core.graph.input if entry.name not in weights]
@@ -171,7 +171,7 @@ def with_any_batch(core: ModelProto) -> ModelProto:
 
 def _merged(first: ModelProto, second: ModelProto, io_map: list[tuple[str, str]]) -> ModelProto:
     merged: ModelProto = merge_models(first, second, io_map=io_map)
-    # Both models have the same operator sets, and `merge_models` lists those of both.
+    # Both models have the same operator sets, which `merge_models` lists twice.
     del merged.opset_import[len(first.opset_import) :]
     return merged
 

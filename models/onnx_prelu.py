@@ -1,9 +1,9 @@
-"""Rewrite PReLUs in operators that ONNX Runtime runs in its fast layout.
+"""Replace PReLUs by operators that ONNX Runtime runs in its fast layout.
 
 On a CPU, ONNX Runtime runs convolutions on channels in blocks. It has no PReLU for that layout, so it converts the data
-before and after each one, which takes longer than the convolutions of a small network. It does have the operators of
-PReLU(x) = slope * x + (1 - slope) * max(x, 0), and turns most of the products into depthwise convolutions. Then fewer
-data are converted, and results differ only by rounding. Times: docs/performance.md.
+before and after each PReLU, which takes longer than the convolutions of a small network. It does have all operators of
+the equal expression slope * x + (1 - slope) * max(x, 0), and turns most of its products into depthwise convolutions.
+Less data is then converted, and results differ only by rounding. Times: docs/performance.md.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ def with_split_prelus(model: ModelProto) -> ModelProto:
         for name in node.input:
             consumers[name].append(node)
     for entry in graph.output:
-        # The caller also uses an output.
+        # An output is also read by the caller.
         consumers[entry.name].append(NodeProto())
     rewritten: list[NodeProto] = []
     for node in nodes:

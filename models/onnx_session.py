@@ -65,8 +65,8 @@ def _check_gpu(path: Path, device: Device, missing: Sequence[str]) -> None:
         problem, instead = "on a GPU, but ONNX Runtime found no usable CUDA", "the CPU"
         solution = "install its CUDA libraries or set `device: cpu`"
     else:
-        problem, instead = "in TensorRT, but ONNX Runtime found none that it can use", "CUDA"
-        solution = "install the TensorRT libraries of its version or set `engine: onnx-float16`"
+        problem, instead = "in TensorRT, but ONNX Runtime found no usable TensorRT", "CUDA"
+        solution = "install the TensorRT libraries that it was built for or set `engine: onnx-float16`"
     if device.required:
         raise ModelError(f"{path} should run {problem}: {solution}")
     logger.warning("%s should run %s: it runs on %s instead", path, problem, instead)
@@ -75,8 +75,8 @@ def _check_gpu(path: Path, device: Device, missing: Sequence[str]) -> None:
 def _providers(path: Path, device: Device, engine: OnnxEngine) -> list[tuple[str, dict[str, Any]]]:
     """Return ONNX Runtime's execution providers with their options, best first.
 
-    The CUDA options let several replicas share a GPU: the memory arena grows only by what is requested, and
-    convolutions are not searched exhaustively, because the memory limit does not cover the workspace of that search.
+    The CUDA options let several replicas share a GPU: the memory arena grows only by what is requested, and convolution
+    algorithms are chosen by heuristics, because an exhaustive search would need memory that the limit does not cover.
     TensorRT's compiled networks are cached next to the file, because compiling takes minutes.
 
     Raises:
@@ -115,10 +115,10 @@ def _providers(path: Path, device: Device, engine: OnnxEngine) -> list[tuple[str
 
 
 def _profile(path: Path) -> dict[str, str]:
-    """Return the shapes for which TensorRT compiles a network whose inputs differ only in the size of the batch.
+    """Return the input shapes for which TensorRT compiles a network. Only the size of the batch may vary.
 
     Raises:
-        ModelError: other dimensions differ, too, e.g. of a detector's photos.
+        ModelError: other dimensions vary too, such as the size of a detector's photos.
     """
     # Imported here, because only this engine needs it.
     import onnx
@@ -136,7 +136,7 @@ def _profile(path: Path) -> dict[str, str]:
 
 
 class OnnxNetwork:
-    """An exported network in a session of `open_session`, which also says what errors it raises."""
+    """An exported network in a session of `open_session`. Creating it raises the same errors."""
 
     def __init__(self, path: Path, device: Device, engine: OnnxEngine = "onnx") -> None:
         self._session = open_session(path, device, engine)

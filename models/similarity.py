@@ -16,8 +16,8 @@ class SimilarityScale(Strict):
     """A logistic function of the cosine similarity, scaled so that equal embeddings are 100.
 
     Attributes:
-        midpoint: cosine similarity at which it is 50.
-        slope: its steepness.
+        midpoint: cosine similarity at the midpoint of the logistic function.
+        slope: steepness of the function.
     """
 
     midpoint: float
@@ -29,7 +29,7 @@ class SimilarityScale(Strict):
         return round(100 * (1 + self._odds(1.0)) / (1 + self._odds(cosine)), 5)
 
     def cosine(self, percent: float) -> float:
-        """Return the smallest cosine similarity whose `percent` is at least that, or a little less."""
+        """Return the smallest cosine similarity that corresponds to at least `percent`, or slightly less."""
         if percent <= _ROUNDING:
             return -1.0
         odds = 100 * (1 + self._odds(1.0)) / (percent - _ROUNDING) - 1

@@ -60,6 +60,6 @@ class SimulatedDetector(Detector):
         self._network = network
 
     def detect(self, pixels: Pixels) -> list[Face]:
-        """Return one face with the score 1, of the size of uint8 (height, width, 3) `pixels`."""
+        """Return one face that covers `pixels`, uint8 (height, width, 3), with the score 1."""
         self._network(np.zeros((1, PHOTO_SIDE, PHOTO_SIDE, 3), dtype=np.uint8))
         return [replace(whole_photo(pixels), score=1.0)]

@@ -11,10 +11,10 @@ FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
 
 
 def check_fields(table: Any, known: Iterable[str]) -> None:
-    """Check that a table has no other fields than `known`.
+    """Check that a table has no fields other than `known`.
 
     Raises:
-        ValueError: it has some. The message lists the known fields.
+        ValueError: it has other fields. The message lists the known fields.
     """
     if isinstance(table, dict) and (unknown := [str(key) for key in table if key not in known]):
         raise ValueError(f"unknown field {', '.join(unknown)}; available: {', '.join(known)}")
@@ -54,7 +54,7 @@ class NpmSource(Strict):
 
 
 class HttpsSource(Strict):
-    """A file at a URL, or a member of an archive there."""
+    """A file at a URL, or a member of the archive at a URL."""
 
     kind: Literal["https"]
     url: Annotated[str, StringConstraints(pattern=r"^https://")]

@@ -17,11 +17,11 @@ from models.errors import ModelError
 from project.files import atomic
 
 EXPORTER_VERSION = "7"
-"""Change this when an exporter writes something else, so that every store exports again."""
+"""Change this when an exporter's output changes, so that all models are exported again."""
 
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "data" / "models"
 STORE_VARIABLE = "MODEL_STORE"
-"""Environment variable with another folder, for configurations without ``models_dir``."""
+"""Environment variable that names another folder, for configurations without ``models_dir``."""
 
 State = Literal["ready", "weights only", "not pulled"]
 
@@ -96,7 +96,7 @@ class Store:
     def _raise_first(self, card: Card, problems: list[str]) -> None:
         if problems:
             command = self.pull_command(card.name)
-            raise ModelError(f"the model {card.name} cannot be used, {problems[0]}: run `{command}`")
+            raise ModelError(f"the model {card.name} cannot be used because {problems[0]}: run `{command}`")
 
     def _weight_problems(self, card: Card) -> list[str]:
         folder = self.folder(card)
@@ -107,12 +107,12 @@ class Store:
     def _export_problems(self, card: Card) -> list[str]:
         manifest = self._manifest(card)
         if not manifest:
-            return ["it is not pulled"]
+            return ["it has not been pulled"]
         if manifest.get("version") != self._version(card):
             return ["it was pulled for a different version of its card"]
-        # Stores of earlier versions have no record of it.
+        # Manifests of earlier versions lack this entry.
         if manifest.get("checked") not in (None, _checked(card)):
-            return ["its crops or the length of its output were changed on its card"]
+            return ["its card's crops or output length have changed since it was pulled"]
         folder, hashes = self.folder(card), manifest["exports"]
         return [f"{name} is missing or damaged" for name in card.exports if not matches(folder / name, hashes[name])]
 

@@ -1,7 +1,7 @@
 """Convert TensorFlow Lite files of float networks to ONNX.
 
 Only the operators of the catalogue's networks are supported. Planes are (n, height, width, channels) in the file and
-(n, channels, height, width) in the ONNX graph. The schema of the file comes with MediaPipe.
+(n, channels, height, width) in the ONNX graph. The schema of the file format comes with MediaPipe.
 """
 
 import struct
@@ -46,7 +46,7 @@ def to_onnx(path: Path) -> ModelProto:
         model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
         return _Conversion(model).model()
     except (OSError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
-        # A damaged file has any number and any kind of values in any place.
+        # A damaged file can have values of any type and number anywhere.
         raise ModelError(f"{path} is not a TensorFlow Lite file of a float network: {error}") from error
 
 
@@ -81,7 +81,7 @@ class _Conversion:
         return self._graph.model(inputs, outputs)
 
     def convolution(self, inputs: Inputs, options: Any, order: tuple[int, ...] = PLANES) -> str:
-        """Add a convolution. `order` are the kernel's dimensions in the order outputs, inputs, height, width."""
+        """Add a convolution. `order` lists the kernel's dimensions in the order outputs, inputs, height, width."""
         x, kernel, bias = self._name(inputs[0]), self._constant(inputs[1]).transpose(order), self._constant(inputs[2])
         pads = self._pads(inputs[0], kernel.shape[2:], options)
         return self._graph.convolution(x, kernel, bias, stride=options.strideH, padding=pads)
@@ -112,7 +112,7 @@ class _Conversion:
     def strided_slice(self, inputs: Inputs, options: Any) -> str | NDArray[Any]:
         dimensions = 2 ** len(self._shape(inputs[0])) - 1
         if (options.beginMask & options.endMask) != dimensions or not (self._constant(inputs[3]) == 1).all():
-            raise ModelError("a slice in a TensorFlow Lite file is only supported if it takes everything")
+            raise ModelError("a slice in a TensorFlow Lite file is only supported if it takes the whole tensor")
         return self._values[inputs[0]]
 
     def dequantised(self, inputs: Inputs, options: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Run a network once, to see that it works and fits its card."""
+"""Run a network once, to check that it works and fits its card."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,5 +43,5 @@ def trial(network: Callable[..., Any], *arrays: NDArray[Any]) -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """Return the message of an error of another library on one line."""
+    """Return the message of another library's error on one line."""
     return " ".join(str(error).split())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gallery.search.code_kernels import near_to_few, near_to_many
 
 Near = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
-"""Rows, numbers of probes, and scores: products times the row's scale."""
+"""Row indices, probe indices, and scores: each is the product of the codes times the row's scale."""
 FEW_PROBES = 4
 """Up to this number of probes, a loop of our own is faster than NumKong."""
 
@@ -21,7 +21,7 @@ class CodeComparison:
 
     Args:
         probes: int8 (probes, size).
-        rows: largest number of rows at a time.
+        rows: maximum number of rows per call.
     """
 
     def __init__(self, probes: NDArray[np.int8], rows: int) -> None:

@@ -17,14 +17,15 @@ _FOUND = "int32[::1], int32[::1], float32[::1]"
 def near_to_few(size: int) -> Callable[..., int]:
     """Return a function for embeddings of this length. Compiling it takes half a second, once per length.
 
-    It writes the rows and probes whose product, times the row's scale, is at least the probe's `lowest`, and returns
-    their number. Its arguments:
+    It writes the pairs of row and probe whose product, times the row's scale, is at least the probe's `lowest`, and
+    returns the number of pairs. Its arguments:
 
     - codes: int8 (faces, size).
     - scales: float32 (faces).
     - probes: int16 (probes, size), which needs fewer conversions than int8.
     - lowest: float32 (probes).
-    - rows, numbers, scores: what to write, int32, int32 and float32 (faces * probes).
+    - rows, numbers, scores: output arrays for row indices, probe indices and scores, int32, int32 and float32
+      (faces * probes).
     """
 
     def near(codes: Any, scales: Any, probes: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
@@ -32,7 +33,7 @@ def near_to_few(size: int) -> Callable[..., int]:
         for row in range(len(codes)):
             for probe in range(len(probes)):
                 product = np.int32(0)
-                # A loop of a known length is faster. So is one with 32 bits: Numba's own choice is 64.
+                # A loop of known length is faster, and so is 32-bit arithmetic. Numba would choose 64 bits.
                 for column in range(size):
                     product = np.int32(product + np.int32(codes[row, column]) * np.int32(probes[probe, column]))
                 score = np.float32(product) * scales[row]
@@ -55,14 +56,14 @@ def near_to_many(
     numbers: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> int:
-    """Write the rows and probes whose product, times the row's scale, is at least the probe's `lowest`.
+    """Write the pairs of row and probe whose product, times the row's scale, is at least the probe's `lowest`.
 
     Args:
         products: int32 (faces, probes).
         scales, lowest, rows, numbers, scores: as in `near_to_few`.
 
     Returns:
-        Their number.
+        The number of pairs.
     """
     found = 0
     for row in range(len(products)):

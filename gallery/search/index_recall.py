@@ -10,7 +10,7 @@ from gallery.search.index_search import MAX_EFFORT, IndexSearch
 from gallery.storage.tables import vectors_of
 
 RECALL = 0.98
-"""Recall below which searches take more effort."""
+"""Minimum recall. While it is lower, the effort of searches is doubled."""
 PROBES = 200
 """Number of probes in a measurement."""
 PROBE_COSINE = 0.6
@@ -43,7 +43,7 @@ async def measure_recall(search: IndexSearch, table: AsyncTable, size: int, chan
 
 
 def with_noise(vectors: NDArray[np.float32], cosine: float, chance: np.random.Generator) -> NDArray[np.float32]:
-    """Return one vector of length 1 in a random direction at this `cosine` to each of `vectors`.
+    """Return, for each of `vectors`, a random vector of length 1 whose cosine similarity to it is `cosine`.
 
     Args:
         vectors: float32 (rows, size) of length 1.

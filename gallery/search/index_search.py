@@ -13,7 +13,7 @@ NPROBES = 256
 CANDIDATES = 200
 """Minimum number of candidates from the index, which are scored again with their full embeddings."""
 REFINE = 10
-"""Minimum number of these candidates for each requested face."""
+"""Minimum number of candidates for each face that a query returns."""
 MAX_EFFORT = 16
 """Maximum of `IndexSearch.effort`."""
 
@@ -22,7 +22,7 @@ class IndexSearch:
     """Searches one table with its vector index.
 
     Attributes:
-        effort: factor of the numbers of partitions and candidates, raised if recall is too low.
+        effort: multiplies the numbers of partitions and candidates. Raised if recall is too low.
         loaded: number of faces in the index when it was last loaded into memory; None before.
         recall: share of the nearest faces that searches find, as last measured; None before.
         measured: time of that measurement, by the monotonic clock; None before.

@@ -18,7 +18,7 @@ class MirrorFileError(Exception):
 
 @contextmanager
 def file_errors() -> Iterator[None]:
-    """Raise `MirrorFileError` for any OSError, which otherwise means that the gallery itself is damaged."""
+    """Raise `MirrorFileError` for any OSError, which would otherwise be taken for damage to the gallery itself."""
     try:
         yield
     except OSError as error:
@@ -28,7 +28,7 @@ def file_errors() -> Iterator[None]:
 class FileColumn:
     """Reads and writes rows with `pread` and `pwrite`. Methods raise `MirrorFileError`.
 
-    A store to a mapping of a sparse file kills the process when the disk is full; `pwrite` raises an error instead.
+    Writing to a mapping of a sparse file kills the process when the disk is full; `pwrite` raises an error instead.
 
     Args:
         file: descriptor of an open file, closed with this object.
@@ -81,19 +81,19 @@ class FileColumn:
 
     @file_errors()
     def cut(self, count: int) -> None:
-        """Erase everything after the first `count` rows, which no process may be reading."""
+        """Erase everything after the first `count` rows. No process may be reading the erased part."""
         os.ftruncate(self.file, count * self.row_bytes)
         self._reserve(count)
 
     def _reserve(self, count: int) -> None:
-        """Make room for `count` rows. Grows by a quarter, because other processes have to map the file again."""
+        """Make room for `count` rows. The file grows by a quarter or more, since other processes must map it again."""
         there = os.fstat(self.file).st_size // self.row_bytes
         if count > there or not there:
             os.ftruncate(self.file, max(count, there * 5 // 4, MIN_ROWS) * self.row_bytes)
 
 
 class MappedColumn(FileColumn):
-    """Also shows all rows in a shared mapping, so that all processes of a node share their memory.
+    """A column that can also map its rows into memory, which all processes of a node share.
 
     Args:
         file, dtype, width: as for `FileColumn`.

@@ -28,8 +28,8 @@ class Mirror:
     Args:
         latest: the table, used by this mirror only, because each use may check out another version.
         size: length of an embedding.
-        folder: where its files (`gallery.search.mirror_files`) are stored. They are kept in memory if it is not
-            writable.
+        folder: where its files (`gallery.search.mirror_files`) are stored. If the folder is not writable, they are
+            kept in memory.
         removals: the log of removed faces; without it, the keys of all rows are read after a removal.
 
     Attributes:
@@ -62,7 +62,7 @@ class Mirror:
         """Update the mirror to the table's latest version.
 
         Reads only the rows of new commits, and the keys of all rows only if faces have been removed that are not in
-        the log. All queries read the same version, so the mirror never mixes two.
+        the log. All queries read the same version, so the mirror never mixes two versions.
         """
         async with self._refreshing:
             _, version = await self._latest.latest()
@@ -127,7 +127,7 @@ class Mirror:
     async def _add(
         self, files: MirrorFiles, table: AsyncTable, where: str, missing: NDArray[np.void] | None = None
     ) -> NDArray[np.void]:
-        """Add the rows that match a filter, and of these only `missing` ones if given. Return their keys."""
+        """Add the rows that match a filter and, if given, have a key in `missing`. Return the keys of added rows."""
         added = [np.zeros(0, KEY)]
         try:
             query = table.query().where(where).select(["id", "commit", "subject", "vector"])

@@ -1,7 +1,7 @@
 """The files of a mirror, shared by all readers of a node and kept when they restart.
 
 Rows are added behind the published ones, then published. Other changes are made in place, and a counter tells searches
-in other processes that rows have moved. One process changes the files at a time, holding a lock; searches take none.
+in other processes that rows have moved. A process must hold a lock to change the files; searches do not need it.
 """
 
 import os
@@ -23,7 +23,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 STATE = np.dtype(
     [
         ("format", "S24"),
-        # After a power loss, some pages may be older than others.
+        # Identifies the boot of the machine. After a power loss, some pages may be older than others.
         ("boot", "S40"),
         ("size", np.int64),
         # Odd while rows are moved or erased.
@@ -32,7 +32,7 @@ STATE = np.dtype(
         ("version", np.int64),
         ("commit", np.int64),
         ("faces", np.int64),
-        # Written for all subjects, and of those how many for subjects of erased rows.
+        # Bytes written for all subjects, and how many of them belong to erased rows.
         ("subject_bytes", np.int64),
         ("erased_bytes", np.int64),
         # Largest error of the codes.
@@ -40,12 +40,12 @@ STATE = np.dtype(
     ]
 )
 KEY = np.dtype([("id", "V16"), ("commit", np.int64)])
-"""Identifies an embedding: a face that is enrolled again keeps its id, but gets the number of another commit."""
+"""Identifies an embedding: a face that is enrolled again keeps its id, but gets the number of the new commit."""
 RECORD = np.dtype([("key", KEY), ("subject_start", np.int64), ("subject_bytes", np.int64)])
 
 
 def face_bytes(size: int) -> int:
-    """Memory of a face's codes and their scale, in bytes. The rest is read from files, and takes none."""
+    """Memory of a face's codes and their scale, in bytes. All other data is read from files and takes no memory."""
     return size + np.dtype(np.float32).itemsize
 
 
@@ -68,7 +68,7 @@ class MirrorFiles:
     """The open files of a mirror. Methods raise `MirrorFileError`.
 
     Args:
-        opened: opens one of the files of these `NAMES`, and returns its descriptor.
+        opened: opens the file with one of these `NAMES`, and returns its descriptor.
         size: length of an embedding.
         shared: whether the files are in a folder; otherwise they are in memory.
 
@@ -79,11 +79,11 @@ class MirrorFiles:
     def __init__(self, opened: Callable[[str], int], size: int, shared: bool) -> None:
         self.shared = shared
         self._size = size
-        # Each column closes its file, also if a later one cannot be opened.
+        # Each column closes its file, even if a later file cannot be opened.
         self._state_column = MappedColumn(opened("state"), STATE)
         self._codes = MappedColumn(opened("codes"), np.int8, size)
         self._scales = MappedColumn(opened("scales"), np.float32)
-        # Searches read few rows of these; mapped, they would count as this process's memory.
+        # Searches read few rows of these files. If mapped, they would count as this process's memory.
         self._records = FileColumn(opened("records"), RECORD)
         self._subjects = FileColumn(opened("subjects"), np.uint8)
         self._vectors = FileColumn(opened("vectors"), np.float32, size)
@@ -168,7 +168,7 @@ class MirrorFiles:
     def subject(self, row: int) -> str:
         """Return the subject of the face in `row`."""
         record = self._records.read(row)[0]
-        # Bytes that are erased at this moment may be no text; the search is then repeated.
+        # Bytes that another process is erasing may not be valid UTF-8. The search is then repeated.
         read = self._subjects.read(int(record["subject_start"]), int(record["subject_bytes"]))
         return read.tobytes().decode(errors="replace")
 
@@ -192,10 +192,10 @@ class MirrorFiles:
         self._added_bytes += int(lengths.sum())
 
     def publish(self, version: int, commit: int, gone: NDArray[np.int64]) -> None:
-        """Let searches see the rows added since the last publication, and erase others. This completes a version.
+        """Let searches see the rows added since the last publication, and erase the rows in `gone`.
 
         Args:
-            version, commit: the table's version, and its newest commit.
+            version, commit: the table's version that the rows now match, and its newest commit.
             gone: published rows to erase, in ascending order. The last rows move into the gaps.
         """
         there = len(self) + self.added
@@ -256,6 +256,6 @@ class MirrorFiles:
         expected = (FORMAT, _BOOT.read_bytes().strip(), self._size)
         if (state["format"], state["boot"], state["size"]) != expected or state["moves"] % 2 or self.wasteful:
             return False
-        # Rows that a killed process added, but did not publish.
+        # Erases rows that a killed process added but did not publish.
         self.discard()
         return True

@@ -16,7 +16,7 @@ _RETRY_S = 0.005
 
 @asynccontextmanager
 async def locked(folder: Path) -> AsyncIterator[None]:
-    """Let no other process change the files in `folder`, which is created if it does not exist.
+    """Keep other processes from changing the files in `folder`, which is created if it does not exist.
 
     Raises:
         MirrorFileError: the folder is not writable.
@@ -32,7 +32,7 @@ async def locked(folder: Path) -> AsyncIterator[None]:
                     break
                 except BlockingIOError:
                     await asyncio.sleep(_RETRY_S)
-            # It may have been deleted with its folder meanwhile.
+            # The lock file may have been deleted with its folder meanwhile.
             if os.fstat(file).st_nlink:
                 yield
                 return

@@ -1,8 +1,8 @@
 """Exact search in a mirror.
 
-Codes of eight bits per number are compared with the probe; the few faces that can be among the nearest are compared
-again with their float32 embeddings. The error of the codes is bounded, so the result is the exact one. An index would
-miss some faces, and up to a million faces, this is faster than LanceDB, which has to read its index.
+Codes of eight bits per number are compared with the probe. The few faces that can be among the nearest are then
+compared using their float32 embeddings. The error of the codes is bounded, so the result is exact. An index would miss
+some faces. Up to a million faces, this search is also faster than LanceDB, which has to read its index.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def best_subjects(
     Returns None if another process moved rows meanwhile. Refresh the mirror and repeat the search in that case.
 
     Args:
-        files: of a mirror.
+        files: the files of a mirror.
         probes: float32 (probes, size) of length 1.
         count: at least 1.
         threads: threads of the search.
@@ -80,7 +80,7 @@ def _rescored(
         Rows, int64, and cosines, float32. No other face is more similar than the last of these.
     """
     cosines = files.vectors(rows[:nearest]) @ probe
-    # The others can only be among the nearest if they may be better than the worst of these.
+    # Other candidates can be among the nearest only if their cosine may be at least the lowest of these.
     lowest = cosines.min()
     rows = rows[: max(nearest, np.count_nonzero(scores >= lowest - margin))]
     cosines = np.concatenate([cosines, files.vectors(rows[nearest:]) @ probe])

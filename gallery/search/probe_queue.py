@@ -1,4 +1,4 @@
-"""Searching for the probes of concurrent requests at once."""
+"""One search for the probes of several concurrent requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,8 +23,8 @@ class _WaitingSearch:
 class ProbeQueue:
     """Collects the probes that arrive while a search runs. The next search is for all of them.
 
-    A search reads the embeddings of all faces, and takes little longer for several probes than for one. Each begins
-    after its last probe arrived, so it sees all changes that were acknowledged before.
+    A search reads the embeddings of all faces, and takes little longer for several probes than for one. Each search
+    begins after its last probe has arrived, so it sees all changes that were acknowledged before then.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class ProbeQueue:
             count: number of subjects per probe, at least 1.
 
         Raises:
-            Exception: as `search`.
+            Exception: any error of `search`.
         """
         asked = _WaitingSearch(probes, count, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)

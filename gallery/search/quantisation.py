@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 LARGEST = 127
 """Codes range from -127 to 127, symmetric around zero."""
 ROUNDING = 1e-5
-"""More than float32 arithmetic adds to the difference between two scores."""
+"""Upper bound on what float32 arithmetic adds to the difference between two scores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +43,8 @@ def quantised(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
 def most_apart(face_error: float, probe_errors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a bound on the difference between a score of codes and the cosine similarity of the embeddings.
 
-    For unit vectors x and p with codes x' and p', x·p - x'·p' = (x - x')·p + x'·(p - p'). By the inequality of Cauchy
-    and Schwarz that is at most e + (1 + e) f, where e and f are the lengths of the two differences.
+    For unit vectors x and p with codes x' and p', x·p - x'·p' = (x - x')·p + x'·(p - p'). By the Cauchy-Schwarz
+    inequality, this is at most e + (1 + e) f, where e and f are the lengths of x - x' and p - p'.
 
     Args:
         face_error: the largest error of a face's codes.

@@ -16,7 +16,7 @@ class IndexRule:
 
     Attributes:
         rows: minimum number of faces.
-        exact_mb: memory of a reader for exact search, in MiB.
+        exact_mb: memory of a node for exact search, in MiB.
     """
 
     rows: int = 120_000

@@ -91,7 +91,7 @@ async def test_fusion_is_ready_while_the_files_of_its_members_exist(
     replica = FaceNetworkReplica("crmnet-duo", pull(tmp_path, "crmnet-duo"), "onnx", Device(), Workers(1))
     await replica.ready()
     (tmp_path / "minifasnet" / "crmnet.onnx").unlink()
-    with pytest.raises(ModelError, match=r"minifasnet cannot be used, crmnet\.onnx is missing"):
+    with pytest.raises(ModelError, match=r"minifasnet cannot be used because crmnet\.onnx is missing"):
         await replica.ready()
 
 

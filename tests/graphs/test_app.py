@@ -111,7 +111,7 @@ def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir:
 
 
 def test_a_model_that_is_not_pulled_is_named(build: Build) -> None:
-    with pytest.raises(ModelError, match="the model arcface-r50 cannot be used, it is not pulled: run "):
+    with pytest.raises(ModelError, match="the model arcface-r50 cannot be used because it has not been pulled: run "):
         build({"arcface": {"model": "arcface-r50"}})
 
 

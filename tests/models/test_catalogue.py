@@ -110,7 +110,7 @@ def own_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-OF_MEMBERS = "the members of [fusion] must not be fusions or unknown: "
+OF_MEMBERS = "a member of [fusion] is unknown or itself a fusion: "
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ OF_MEMBERS = "the members of [fusion] must not be fusions or unknown: "
         (OWN.partition("[[thresholds]]")[0], "thresholds: a card for the task embedder"),
         (OWN.replace('fit = "aligned"', 'fit = "round"'), "crops.0.fit: "),
         (OWN.replace('architecture = "', 'architecture = "x'), "architecture: there is no module"),
-        (f'name = "x"\n{OWN}', "name: must be the name of the file"),
+        (f'name = "x"\n{OWN}', "name: must be the file name without .toml"),
         (DUO.replace('"minifasnet"', '"x"'), f"{OF_MEMBERS}'x'"),
         (DUO.replace('"minifasnet"', '"crmnet-duo"'), f"{OF_MEMBERS}'crmnet-duo'"),
-        (DUO.replace('"minifasnet"', '"mobilefacenet"'), "the members of [fusion] must have its task, but"),
+        (DUO.replace('"minifasnet"', '"mobilefacenet"'), "these members of [fusion] have a different task"),
         (f'licence = "MIT"\n{DUO}', "a fusion takes these fields from its members: licence"),
         (DUO.replace("caveats = [", 'caveats = "x"\nx = ['), "caveats: Input should be a list"),
     ],

@@ -169,7 +169,7 @@ def test_an_engine_that_is_not_installed_is_answered_with_what_to_type(
 
 @pytest.mark.parametrize(("name", "engine"), [("mobilefacenet", "onnx"), ("minifasnet", "torch"), ("mtcnn", "onnx")])
 def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(new_store: Store, name: str, engine: Any) -> None:
-    with pytest.raises(ModelError, match=rf"{name} cannot be used, .*: run `facegraph models pull {name} --store "):
+    with pytest.raises(ModelError, match=rf"{name} cannot be used .*: run `facegraph models pull {name} --store "):
         load(name, new_store, engine)
 
 

@@ -113,7 +113,7 @@ def test_missing_tensorrt_is_an_error_or_a_warning(
 ) -> None:
     without = SimpleNamespace(get_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *args, **options: without)
-    with pytest.raises(ModelError, match="install the TensorRT libraries of its version or set `engine: onnx-float16`"):
+    with pytest.raises(ModelError, match="TensorRT libraries that it was built for or set `engine: onnx-float16`"):
         open_session(network, Device("cuda"), "tensorrt")
     with caplog.at_level(logging.WARNING):
         open_session(network, Device("cuda", required=False), "tensorrt")

@@ -46,7 +46,7 @@ def test_a_model_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
     assert store.state(CARD) == "not pulled"
     assert not store.root.exists()
     for needed in (store.exports, store.whole, store.check_presence):
-        with pytest.raises(ModelError, match=f"made-up cannot be used, .*: run `{store.pull_command('made-up')}`"):
+        with pytest.raises(ModelError, match=f"made-up cannot be used .*: run `{store.pull_command('made-up')}`"):
             needed(CARD)
 
 
@@ -69,7 +69,7 @@ def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkey
         assert store.state(CARD.model_copy(update=change)) == "weights only"
     for field, value in (("output", EmbedderOutput(size=9)), ("crops", (CropSpec(size=9, fit="box"),))):
         [problem] = store.problems(CARD.model_copy(update={field: value}))
-        assert problem == "its crops or the length of its output were changed on its card"
+        assert problem == "its card's crops or output length have changed since it was pulled"
     other = CARD.files[0].model_copy(update={"sha256": digest(b"other")})
     assert store.state(CARD.model_copy(update={"files": (other,)})) == "not pulled"
     monkeypatch.setattr(store_module, "EXPORTER_VERSION", "the next one")

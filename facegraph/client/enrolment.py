@@ -257,5 +257,5 @@ def _refused(entry: PhotoEntry, error: ServiceError) -> EnrolledPhoto:
 
 
 def _idempotency_key() -> dict[str, str]:
-    """A header by which the service recognises a request that is sent again."""
+    """A header by which the service recognises a repeated request."""
     return {"Idempotency-Key": uuid.uuid4().hex}

@@ -44,7 +44,7 @@ def keys(args: AccessArgs) -> Finding:
         )
     if not known:
         return Finding("problem", "API keys are required, but none exists", "facegraph keys create NAME --scope read")
-    return Finding("ok", f"API keys are required, and there are {len(known)}")
+    return Finding("ok", f"API keys are required; number of keys: {len(known)}")
 
 
 def ray_token(token: Path | None) -> Finding:

@@ -86,8 +86,8 @@ def addresses(host: str, port: int, patience: float = RESOLVE_S) -> list[tuple[s
 def reserved_port(host: str = "", port: int = 0) -> Iterator[int]:
     """Reserve `port`, or a free port for 0, so that the system gives it to no other process until the block ends.
 
-    A server that sets SO_REUSEADDR, as nearly all do, can listen on it: the socket held here also sets that, and is
-    bound but does not listen.
+    The socket that holds the port sets SO_REUSEADDR, and is bound but does not listen. A server that also sets
+    SO_REUSEADDR, as nearly all do, can therefore listen on the port.
 
     Args:
         host: numeric address, or empty for every IPv4 address.
@@ -109,18 +109,18 @@ def claimed(address: Address, until: float) -> Iterator[None]:
     HAProxy can still listen on it; see `reserved_port`.
 
     Args:
-        address: a resolved one.
+        address: an address with a numeric host.
         until: time to give up waiting for a port in use, by `time.monotonic`.
 
     Raises:
-        StartError: the service cannot listen on it.
+        StartError: the service cannot listen on `address`.
     """
     with ExitStack() as held:
         while True:
             try:
                 held.enter_context(reserved_port(address.host, address.port))
                 # Until HAProxy listens, a second service could also bind such a socket. A name in Linux's abstract
-                # namespace, which is freed with its process, prevents that.
+                # namespace, which is freed when the process exits, prevents that.
                 held.enter_context(socket.socket(socket.AF_UNIX)).bind(f"\0{_claim(address)}")
                 break
             except OSError as error:

@@ -1,7 +1,7 @@
 """The application's autoscaling policy for Ray Serve: observes, decides with `deployments.scaling`, and explains.
 
-`autoscaling_policy` of an application in a configuration names `ApplicationPolicy`; `policy_kwargs` are
-`deployments.settings.ScalingSettings`. Serve calls it in its controller, and then applies each deployment's
+In a configuration, the `autoscaling_policy` of an application names `ApplicationPolicy`, and its `policy_kwargs` are
+`deployments.settings.ScalingSettings`. Serve calls the policy in its controller, and then applies each deployment's
 `upscale_delay_s`, `downscale_delay_s`, `min_replicas` and `max_replicas`.
 """
 
@@ -26,7 +26,7 @@ from deployments.usage import BUSY, CORES, IDLE, RESERVED
 logger = logging.getLogger("ray.serve")
 
 PERIOD_S = 2.0
-"""Seconds between decisions. Serve asks at each step of its control loop."""
+"""Seconds between decisions. Serve calls the policy more often, at each step of its control loop."""
 
 Contexts = Mapping[Any, AutoscalingContext]
 """Serve's observations, by the id of the deployment."""
@@ -46,7 +46,7 @@ class ApplicationPolicy:
         self._reserved: dict[str, Mapping[str, float]] = {}
 
     def __call__(self, contexts: Contexts) -> tuple[dict[Any, int], dict[Any, dict[str, Any]]]:
-        """Return the number of replicas of each deployment; nothing if all should keep theirs."""
+        """Return the number of replicas of each deployment; nothing if there is no new decision to apply."""
         if time.monotonic() - self._decided < PERIOD_S:
             return {}, {}
         self._decided = time.monotonic()
@@ -115,8 +115,9 @@ def load(context: AutoscalingContext) -> Load:
 def unused(contexts: Contexts) -> list[tuple[float, Mapping[str, float]]]:
     """Return the idle cores and the unreserved resources of each node.
 
-    Cores are idle if no process on the machine uses them, and neither do the replicas on the node, which may be a
-    container with fewer cores. Replicas that report nothing are counted by what they reserve.
+    Cores are idle if no process on the machine uses them. Their number is limited to the node's CPUs in Ray minus
+    those that its replicas use, because the node may be a container with fewer cores than the machine. Replicas that
+    report nothing count as using what they reserve.
     """
     idle, used, reserved = (defaultdict[str, list[float]](list) for _ in range(3))
     for context in contexts.values():

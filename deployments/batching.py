@@ -52,11 +52,11 @@ class Batcher:
     calls with inputs of the same shape join it in order, until one does not fit. If a batch fails, its calls run again
     one by one, so that only the faulty ones fail. A call whose future is cancelled before its batch starts is left out.
 
-    `serve.batch` does the same for coroutines; but the networks of a detector are called from threads, at any point of
-    the detector's work, and with inputs of different shapes (docs/performance.md compares both).
+    `serve.batch` does the same for coroutines, but a detector calls its networks from threads, at any point of its
+    work, and with inputs of different shapes (docs/performance.md compares the two).
 
     Args:
-        network: called by several threads at once if there are several `workers`, or if `max_items` is 1.
+        network: called by several threads at once if `workers` has several, or if `max_items` is 1.
         workers: threads that run the batches.
         max_items: maximum number of items in a batch. A call with more runs alone.
 

@@ -11,21 +11,21 @@ HEAD_TIMEOUT_S = 1.0
 """Timeout of each step of connecting to a cluster, in seconds."""
 
 CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
-"""gRPC methods without arguments, for HOST:PORT addresses and for ``ray://`` addresses."""
+"""gRPC methods that show whether a cluster responds at a HOST:PORT or ``ray://`` address; they take no arguments."""
 
 ABSENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
-"""gRPC codes if nothing or another program responds. A cluster that requires a token returns another code."""
+"""gRPC codes for no response, or a response from another program. A cluster that requires a token returns another."""
 
 
 def has_own_cluster() -> bool:
-    """Whether the service starts its own Ray cluster. Sets RAY_ADDRESS so that Ray does the same.
+    """Return whether the service starts its own Ray cluster, and set RAY_ADDRESS so that Ray uses the same cluster.
 
     Raises:
         StartError: RAY_ADDRESS names a cluster that cannot be reached.
     """
     given = os.environ.get("RAY_ADDRESS", "")
     if given in ("", "local"):
-        # Serve would otherwise join the cluster that was started last on this machine, even if it has stopped.
+        # Serve would otherwise try to join the cluster last started on this machine, even if that has stopped.
         os.environ["RAY_ADDRESS"] = "local"
         return True
     if given == "auto":

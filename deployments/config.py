@@ -72,7 +72,7 @@ def check_config(config: Any) -> list[AppArgs]:
 
 
 def _check_scaling_policy(policy: Mapping[str, Any], place: str) -> None:
-    # Serve's schema allows any table here.
+    # Serve's schema allows any mapping here.
     if unknown := [f"{place}{key}" for key in policy if key not in ("policy_function", "policy_kwargs")]:
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
     if policy.get("policy_function") == SCALING_POLICY:
@@ -98,8 +98,8 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     except ModelError as error:
         raise ConfigError(str(error)) from error
     except AttributeError as error:
-        # Ray's validator fails like this if a deployment is not a table.
-        raise ConfigError(f"{place}applications: an entry of deployments is not a table") from error
+        # Ray's validator fails like this if a deployment is not a mapping.
+        raise ConfigError(f"{place}applications: an entry of deployments is not a mapping") from error
     except SettingsError as error:
         # Raised for an environment variable that is not valid JSON.
         raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
@@ -109,10 +109,10 @@ def rendered(config: Any) -> Any:
     """Return `config` with the environment variables HOST and PORT applied, if they are set.
 
     Raises:
-        ConfigError: PORT is not a port, or `config` is not a table.
+        ConfigError: PORT is not a port, or `config` or its `http_options` is not a mapping.
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("http_options", {}), Mapping):
-        raise ConfigError("the configuration, or http_options in it, is not a table")
+        raise ConfigError("the configuration, or http_options in it, is not a mapping")
     options = dict(config.get("http_options", {}))
     if host := os.environ.get("HOST"):
         options["host"] = host

@@ -1,4 +1,4 @@
-"""The autoscaling policy's last decisions, passed from Serve's controller to the ingress in Ray's key-value store."""
+"""The autoscaling policy's last decisions, passed from Serve's controller to the ingress by Ray's key-value store."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ logger = logging.getLogger("ray.serve")
 
 NAMESPACE = "facegraph-autoscaling"
 MAX_AGE_S = 30.0
-"""Older decisions are of a policy that the application no longer has."""
+"""Age in seconds above which decisions are ignored: the application no longer has the policy that made them."""
 
 
 def publish(application: str, decisions: Mapping[str, tuple[int, str]]) -> None:

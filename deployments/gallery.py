@@ -1,4 +1,7 @@
-"""The gallery's deployments: one writer, and readers that scale. Only their replicas import LanceDB, which is slow."""
+"""The gallery's deployments: one writer, and readers that scale.
+
+Only their replicas import LanceDB, because the import is slow.
+"""
 
 import asyncio
 import logging
@@ -33,7 +36,7 @@ MEASURE_PERIOD_S = 15
 LANCEDB_LOG = "warn,lance::index::vector::builder=error"
 """LanceDB's log levels. Merging an index after a partition was split logs hundreds of harmless warnings."""
 GATHER_PERIOD_S = 0.1
-"""Time between checks whether new faces are spread over many files, in seconds."""
+"""Time between checks for new faces that are spread over many files, in seconds."""
 MANY_COMMITS = 64
 """Number of commits to a collection that triggers an early optimisation."""
 
@@ -82,7 +85,7 @@ class GalleryWriter:
             return RequestError("STORAGE_FULL", "The gallery's disk is full; the change was not made")
 
     async def ready(self) -> None:
-        """Return. The replica responds only once the gallery is open."""
+        """Do nothing: if the replica responds, the gallery is open."""
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
@@ -93,7 +96,7 @@ class GalleryWriter:
     async def _repeat(
         self, what: str, work: Callable[[], Awaitable[object]], seconds: float, due: Callable[[], bool] = bool
     ) -> None:
-        """Do `work` every `seconds`, or after a second when it is `due`."""
+        """Do `work` every `seconds`, or earlier if it is `due`, which is checked every second."""
         waited, step = 0.0, min(1.0, seconds)
         while True:
             await asyncio.sleep(step)
@@ -122,7 +125,7 @@ class GalleryReader:
         from gallery.reading.reader import Reader
         from gallery.reading.snapshot import wait_until_created
 
-        # Both start at the same time. If there is still no gallery afterwards, `ready` fails.
+        # The writer and the reader start at the same time. If there is still no gallery afterwards, `ready` fails.
         await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
         self._report = ReaderReport()
@@ -169,7 +172,7 @@ class GalleryReader:
                 await check()
             except Exception as error:
                 # The gallery does not exist or cannot be read; `ready` fails as well.
-                logger.warning("gallery: its %s cannot be checked: %r", what, error)
+                logger.warning("gallery: the %s cannot be checked: %r", what, error)
             await asyncio.sleep(CHECK_PERIOD_S)
 
 
@@ -180,7 +183,7 @@ def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:
 
     def placed(deployment: Any, cpus: float, threads: int) -> Any:
         # By default, Ray sets OMP_NUM_THREADS to 1 for a replica with fewer than two CPUs.
-        # With one arena, the C library can return most of the memory that reading a large table took.
+        # With one arena, the C library can return most of the memory to the system after a large table was read.
         variables = {"OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "1", "LANCEDB_LOG": LANCEDB_LOG}
         environment: dict[str, Any] = {"env_vars": variables}
         if (python := quote(sys.executable)) != sys.executable:

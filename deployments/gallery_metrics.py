@@ -33,7 +33,7 @@ class GalleryMetrics:
         self._unreadable.set(collections)
 
     def set_recall(self, indexes: Sequence[IndexHealth]) -> None:
-        """Report the recall of each model's indexes that have been measured."""
+        """Report the recall of each model's indexes, if it has been measured."""
         for index in indexes:
             if index.recall is not None:
                 self._recall.set(index.recall, {"model": index.model})

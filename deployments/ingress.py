@@ -40,13 +40,13 @@ logger = logging.getLogger("ray.serve")
 
 @dataclass(frozen=True)
 class BoundStage:
-    """A stage bound to the ingress: its card, and the handle of its deployment or a factory to run it inside."""
+    """A stage bound to the ingress: its card, and its deployment's handle or a factory to run it in the ingress."""
 
     card: Card
     stage: "DeploymentHandle[Any] | partial[Replica[Any, Any]]"
 
     def caller(self, role: str, workers: Workers) -> StageCaller[Any, Any]:
-        """Return the caller of the stage. A stage inside the ingress is started and runs in `workers`."""
+        """Return the caller of the stage. A stage inside the ingress is started here and runs in `workers`."""
         if isinstance(self.stage, partial):
             replica = self.stage(workers=workers)
             return StageCaller(role, self.card, replica.answer, replica.ready, INGRESS)
@@ -66,7 +66,7 @@ class Ingress:
         addresses: settings for fetching photos by URL.
         gallery: handles of the gallery's writer and reader.
         access: settings for keys, rates and the audit log.
-        workers: concurrent calls of all stages inside the ingress.
+        workers: number of concurrent calls of all stages inside the ingress.
     """
 
     async def __init__(  # type: ignore[misc]
@@ -88,7 +88,7 @@ class Ingress:
             defaults=defaults,
             gallery=gallery_client,
         )
-        # Most of its requests wait for other deployments, so its CPU time says how busy it is.
+        # Most requests wait for other deployments, so the CPU time shows how busy this replica is.
         self._usage = Usage(time.process_time, workers)
         # The event loop keeps only weak references to tasks.
         self._watching = [asyncio.create_task(stage.readiness.watch()) for stage in watched]

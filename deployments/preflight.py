@@ -1,4 +1,7 @@
-"""Checks this machine before Ray starts. They do not import Ray, and take milliseconds without an object store."""
+"""Checks of this machine before Ray starts.
+
+They do not import Ray, and take milliseconds unless a gallery is in an object store.
+"""
 
 import os
 import resource
@@ -84,7 +87,7 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def fit_cores(applications: Sequence[AppArgs], found: int) -> None:
-    """Check that one replica of each stage fits on the available cores. Otherwise Ray would wait forever.
+    """Check that one replica of each deployment fits on the available cores. Otherwise Ray would wait forever.
 
     Raises:
         StartError: they do not fit.
@@ -99,7 +102,7 @@ def rays_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """Return the number of cores that Ray finds: the machine's, or a container's quota, rounded down."""
     count = os.cpu_count() or 1
     with suppress(OSError, ValueError):
-        # Both are in microseconds. Without a quota, the first word is "max" instead of a number.
+        # The quota and its period are in microseconds. Without a quota, the first word is "max" instead of a number.
         allowed, period = map(int, quota.read_text("utf-8").split())
         count = min(count, allowed // period)
     return count
@@ -167,7 +170,7 @@ def object_store(folder: Path = Path("/dev/shm")) -> None:  # noqa: S108
 
 
 def token() -> None:
-    """Create a token for this run only if Ray cannot store one in the home folder.
+    """Create a token for this run if none is given and Ray cannot keep one in the home folder.
 
     Raises:
         StartError: the file in RAY_AUTH_TOKEN_PATH cannot be read.
@@ -186,20 +189,20 @@ def token() -> None:
 
 
 def operator_key(file: str) -> None:
-    """Check that the operator's key for the keys of AWS clients can be read.
+    """Check that the operator's key, which encrypts the keys of AWS clients, can be read.
 
     Args:
         file: its path; empty if there is none.
 
     Raises:
-        StartError: it cannot be read, or has another content.
+        StartError: the file cannot be read or does not contain such a key.
     """
     try:
         if file:
             KeyCipher(Path(file))
     except KeysError as error:
         raise StartError(
-            f"{error}; `facegraph keys create --aws` creates one, or unset REKOGNITION_KEY_FILE"
+            f"{error}; create a key with `facegraph keys create --aws`, or unset REKOGNITION_KEY_FILE"
         ) from error
 
 

@@ -23,7 +23,7 @@ MAX_SILENCE_S = 10.0
 
 
 async def first_looks(watched: Iterable["Readiness"], seconds: float = MAX_SILENCE_S) -> None:
-    """Wait until each of `watched` has been judged once, at most `seconds`."""
+    """Wait until each of `watched` has its first result or failure, for at most `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             for readiness in watched:
@@ -33,13 +33,13 @@ async def first_looks(watched: Iterable["Readiness"], seconds: float = MAX_SILEN
 class Readiness:
     """Watches one stage by calling its ``ready`` method repeatedly.
 
-    A busy stage responds late, or rejects the call because its queue is full. That does not count as long as the stage
-    responds to other calls: it is not ready only after `MAX_SILENCE_S` without any response. A stage that fails, or
-    whose replicas die, is immediately not ready.
+    A busy stage responds late, or rejects the call because its queue is full. It stays ready until `MAX_SILENCE_S`
+    pass without a response to this or any other call. A stage that fails, or whose replicas die, stops being ready
+    immediately.
 
     Args:
         stage: name of the stage in the log.
-        ask: calls the stage; raises the reason if it is not ready.
+        ask: calls the stage; raises an error if it is not ready.
 
     Attributes:
         ready: whether the stage responds; False until the first response.

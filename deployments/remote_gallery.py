@@ -18,14 +18,14 @@ class RemoteGallery(Gallery):
     """A gallery whose operations run in the deployments of the writer and the reader.
 
     Args:
-        writer, reader: handles of the two.
+        writer, reader: handles of these deployments.
 
     Attributes:
         writer, reader: their callers.
     """
 
     def __init__(self, writer: DeploymentHandle[Any], reader: DeploymentHandle[Any]) -> None:
-        # Each use of `handle.call` makes a new handle.
+        # Stored, because each use of `handle.call` makes a new handle.
         self._change, self._ask = writer.call.remote, reader.call.remote
         self.writer = Caller("gallery", "gallery", writer.deployment_name, writer.ready.remote, repeatable=False)
         self.reader = Caller("gallery", "gallery", reader.deployment_name, reader.ready.remote)

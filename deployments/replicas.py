@@ -39,7 +39,7 @@ class ModelReplica:
         self._usage = Usage(lambda: workers.busy_s, workers.count)
 
     def batcher(self, network: RawNetwork, workers: Workers) -> Batcher:
-        """Return `network` with batches of concurrent calls, as large as the default until `reconfigure` is called."""
+        """Return `network` with concurrent calls combined into batches, at first with the default maximum size."""
         made = Batcher(network, workers, ReplicaSettings().max_items(self._device))
         self._batchers.append(made)
         return made

@@ -1,9 +1,9 @@
 """Decide how many replicas each deployment of the application should have.
 
 A replica is added where calls wait, if a node has idle cores and unreserved resources for it. Deployments that the
-additional calls would saturate get replicas in the same decision. A replica is removed where the others would remain
-far from busy, or where another deployment, after a node was lost, has less than its minimum and no room. Ray and Serve
-are not needed here: `deployments.autoscaling_policy` observes and applies.
+additional calls would saturate get replicas in the same decision. A replica is removed if the deployment's others would
+remain far from busy. It is also removed if, after the loss of a node, another deployment has fewer replicas than its
+minimum and no node has room for more. This module does not use Ray or Serve; `deployments.autoscaling_policy` does.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SATURATED = 0.8
-"""Calls wait for a deployment's own replicas only if these are busy for at least this share of the time."""
+"""Calls wait for a deployment's own replicas only if their workers are busy for at least this share of the time."""
 RELAXED = 0.6
 """A replica is removed only if the others would be busy for less than this share of the time."""
 START_CORES = 1.0
@@ -30,9 +30,9 @@ class Load:
         target: replicas that it should have now. Some may still be starting.
         minimum, maximum: limits of `target`.
         ongoing: unfinished calls: in a worker, waiting in a replica, or waiting for a replica.
-        wanted_ongoing: number of them for which a replica is intended.
+        wanted_ongoing: target number of unfinished calls per replica.
         busy: share of the time in which a replica's workers run, from 0 to 1. None if no replica has reported yet.
-        cores: CPU seconds per second of one replica.
+        cores: CPU seconds that one replica uses per second.
         reserved: resources that one replica reserves in Ray.
     """
 
@@ -48,23 +48,23 @@ class Load:
 
     @property
     def starting(self) -> int:
-        """Replicas that do not process calls yet."""
+        """Number of replicas that do not process calls yet."""
         return max(0, self.target - self.running)
 
     @property
     def missing(self) -> bool:
-        """Whether fewer than `minimum` process calls."""
+        """Whether fewer than `minimum` replicas process calls."""
         return self.running < self.minimum
 
     @property
     def waits(self) -> bool:
-        """Whether calls wait for this deployment's replicas, not only for the deployments that these call."""
+        """Whether calls wait for this deployment's replicas, not only for the deployments that the replicas call."""
         return self.ongoing > self.running * self.wanted_ongoing and (self.busy or 0.0) >= SATURATED
 
     @property
     def busy_cores(self) -> float:
-        """Cores that an additional replica needs, to start and then when its workers always run."""
-        # What a nearly idle replica uses does not depend on its calls.
+        """Cores that an additional replica needs: to start, and later if its workers are always running."""
+        # The CPU time of a nearly idle replica does not depend on its calls.
         return max(START_CORES, self.cores / max(self.busy or 0.0, 0.1))
 
     def __str__(self) -> str:
@@ -96,14 +96,14 @@ class Decision:
 
 
 class _Room:
-    """Keeps account of what planned replicas leave unused."""
+    """Keeps track of what planned replicas leave unused on each node."""
 
     def __init__(self, nodes: Sequence[Node], spare_cores: float) -> None:
         self._idle = [node.idle_cores - spare_cores for node in nodes]
         self._free = [dict(node.free) for node in nodes]
 
     def reservable(self, load: Load) -> list[int]:
-        """Return the nodes that have what a replica reserves."""
+        """Return the numbers of the nodes on which a replica can reserve what it needs."""
 
         def has_room(free: Mapping[str, float]) -> bool:
             return all(free.get(name, 0.0) >= amount - 1e-6 for name, amount in load.reserved.items())
@@ -111,15 +111,15 @@ class _Room:
         return [at for at, free in enumerate(self._free) if has_room(free)]
 
     def take(self, load: Load) -> bool:
-        """Take the room of one more replica on the idlest node that has it; return whether there is one."""
+        """Take room for one more replica on the idlest node that has enough; return whether there is such a node."""
         fitting = [at for at in self.reservable(load) if self._idle[at] >= load.busy_cores]
         if fitting:
             self._use(max(fitting, key=lambda at: self._idle[at]), load)
         return bool(fitting)
 
     def take_starting(self, load: Load) -> None:
-        """Take the room of a replica that already starts, on the idlest node."""
-        # Its reservation may be made already; then it counts twice until it runs.
+        """Take room for a replica that is already starting, on the idlest node."""
+        # If Ray has already reserved its resources, they count twice until it runs.
         if at := self.reservable(load) or [*range(len(self._idle))]:
             self._use(max(at, key=lambda node: self._idle[node]), load)
 
@@ -148,8 +148,8 @@ def decide(
         loads: loads by the deployment's name.
         nodes: nodes of the cluster.
         spare_cores: cores of each node that stay idle.
-        earlier: the last decisions. A deployment that was to get a replica comes first, so that the choice is steady
-            while Serve waits for its `upscale_delay_s`.
+        earlier: the last decisions. Deployments that were to get replicas because calls wait are considered first, so
+            that the choice stays the same during their `upscale_delay_s`.
     """
     earlier = earlier or {}
     room = _Room(nodes, spare_cores)
@@ -169,13 +169,13 @@ def decide(
 
 
 def _make_room(loads: Mapping[str, Load], stuck: Sequence[str], nodes: Sequence[Node]) -> dict[str, Decision]:
-    """Give up replicas above the minimum for deployments that have fewer, and whose replicas fit on no node."""
+    """Remove replicas from deployments above their minimum, because the replicas of `stuck` fit on no node."""
     decisions: dict[str, Decision] = {}
     reason = f"no node has room for {', '.join(stuck)}"
     surplus = {name: load for name, load in loads.items() if load.target > load.minimum}
     for name, load in surplus.items():
         if load.starting:
-            # It would take the room that is made.
+            # The starting replicas would take the room that is made.
             decisions[name] = Decision(max(load.running, load.minimum), "making room", f"{load}; {reason}")
     wanted = {resource: amount for name in stuck for resource, amount in loads[name].reserved.items() if amount}
     short = {name for name, amount in wanted.items() if all(node.free.get(name, 0.0) < amount for node in nodes)}
@@ -193,7 +193,7 @@ def _make_room(loads: Mapping[str, Load], stuck: Sequence[str], nodes: Sequence[
 def _add_where_calls_wait(
     loads: Mapping[str, Load], room: _Room, earlier: Mapping[str, Decision], decisions: dict[str, Decision]
 ) -> dict[str, float]:
-    """Add decisions for deployments where calls wait; return by how much those that get replicas grow."""
+    """Add decisions for deployments where calls wait; return the growth factor of those that get replicas."""
 
     def rank(name: str) -> tuple[bool, float]:
         load = loads[name]
@@ -208,7 +208,7 @@ def _add_where_calls_wait(
     ]
     for name in sorted(waiting, key=rank):
         load, added = loads[name], 0
-        # Waiting calls say that replicas are missing, but not how many: at most twice as many at a time.
+        # Waiting calls show that replicas are missing, but not how many, so at most double the number at a time.
         wanted = min(math.ceil(load.ongoing / load.wanted_ongoing), 2 * load.running, load.maximum) - load.target
         while added < wanted and room.take(load):
             added += 1
@@ -231,7 +231,7 @@ def _add_companions(
         if name in decisions or load.starting or load.busy is None:
             continue
         expected, added = load.busy * load.running * growth[cause], 0
-        # Batches are larger when there are more calls, so that a busy replica is not saturated until calls wait.
+        # Batches grow with the number of calls, so a busy replica is saturated only if calls wait.
         enough = min(expected, load.ongoing * growth[cause] / (RELAXED * load.wanted_ongoing), load.maximum)
         while load.target + added < enough and room.take(load):
             added += 1

@@ -58,7 +58,7 @@ def run(path: Path) -> None:
 
 
 def _behind_haproxy(config: Any) -> Any:
-    """Return `config` with the host of the ingress replicas, and set FACEGRAPH_BIND to HAProxy's host.
+    """Return `config` with the host that the ingress replicas listen on, and set FACEGRAPH_BIND to HAProxy's host.
 
     Serve has one setting for both hosts, but HAProxy always reaches the replicas on its machine at 127.0.0.1.
     """

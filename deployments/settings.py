@@ -29,8 +29,8 @@ class ReplicaSettings(BaseModel):
 
     largest_batch: LargestBatch = Field(
         default_factory=LargestBatch,
-        description="Calls that arrive while the model runs wait. Maximum number of their faces or photos in the next "
-        "batch.",
+        description="Maximum number of faces or photos in a batch. Calls that arrive while the model runs wait for the "
+        "next batch.",
     )
 
     def max_items(self, device: Device) -> int:
@@ -39,15 +39,15 @@ class ReplicaSettings(BaseModel):
 
 
 class ScalingSettings(BaseModel):
-    """Settings of the autoscaling policy: its `policy_kwargs` in `autoscaling_policy` of the application."""
+    """Settings of the autoscaling policy: the `policy_kwargs` in the application's `autoscaling_policy`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dry_run: bool = Field(False, description="Log and report the decisions, but keep all replicas.")
     cores: Literal["measured", "reserved"] = Field(
         "measured",
-        description="measured: a new replica needs cores that no process uses, at least one while it starts. reserved: "
-        "it needs only what it reserves in Ray; for stages that reserve the cores that they use, or use none.",
+        description="measured: a new replica needs cores that no process uses, at least one to start. reserved: it "
+        "needs only what it reserves in Ray; for stages that reserve all the cores that they use.",
     )
     spare_cores: float = Field(0.5, ge=0, description="Idle cores that each node keeps for HAProxy, Ray and peaks.")
 
@@ -62,8 +62,8 @@ class StageArgs(BaseModel):
         "onnx",
         description="The runtime. onnx: ONNX Runtime, with 8-bit integers on CPUs if the card has an int8 export. "
         "onnx-float32: always 32-bit floats. onnx-float16: 16-bit floats, for GPUs; slower on CPUs. tensorrt: TensorRT "
-        "with 16-bit floats where it finds them faster, for networks of face crops on a GPU; needs the TensorRT "
-        "libraries of ONNX Runtime's version. torch, tensorflow: the original network.",
+        "with 16-bit floats where it finds them faster, for models that read face crops, on a GPU; needs the TensorRT "
+        "version that ONNX Runtime was built with. torch, tensorflow: the original network.",
     )
     provider_options: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
@@ -82,7 +82,7 @@ class StageArgs(BaseModel):
     workers: int = Field(
         1,
         ge=1,
-        description="Concurrent calls per replica, each in its own thread; more calls wait. Stages inside the ingress "
+        description="Concurrent calls per replica, each in its own thread; others wait. Stages inside the ingress "
         "share `ingress_workers`.",
     )
     gpus: float = Field(

@@ -1,6 +1,6 @@
 """Call stages in a deployment's replicas or inside this process.
 
-Callers raise failures as `RequestError`, record calls for the request, and watch readiness.
+Callers raise `RequestError` if a stage is unavailable, record calls for the request, and watch readiness.
 """
 
 import logging
@@ -26,7 +26,7 @@ Question = TypeVar("Question")
 Asks = TypeVar("Asks", contravariant=True)
 
 Attempt = Callable[[], Awaitable[Answer | TimedAnswer[Answer] | RequestError]]
-"""Makes one call and returns the result or the stage's `RequestError`. Called again if the replica died."""
+"""Makes one call and returns the result or the stage's `RequestError`. May be called again if the replica died."""
 
 
 class Replica(Protocol[Asks, Answer]):
@@ -72,7 +72,7 @@ class Caller:
             size: number of photos or faces in the call.
 
         Raises:
-            RequestError: by the stage, or ``UNAVAILABLE`` if no replica is available or the replica dies. Other
+            RequestError: the stage's own, or ``UNAVAILABLE`` if no replica is available or the replica dies. Other
                 errors of the stage are raised unchanged.
         """
         started, answer, failure, repeated = time.perf_counter(), None, "", False
@@ -117,7 +117,7 @@ class StageCaller(Caller, Generic[Question, Answer]):
     Args:
         role: name of the stage for clients.
         card: card of its model.
-        answer, ready: methods of a `Replica`, here or by a deployment's handle.
+        answer, ready: methods of a `Replica` in this process, or the same methods of a deployment's handle.
         host: name of the deployment that it runs in.
     """
 

@@ -22,7 +22,7 @@ logger = logging.getLogger("ray.serve")
 CONTROLLER_TIMEOUT_S = 2.0
 
 _STATES = {"RUNNING": "running", "STOPPING": "stopping", "PENDING_MIGRATION": "stopping"}
-"""Serve's states of a replica. In every other state it is starting."""
+"""Status by Serve's state of a replica. In all other states, a replica counts as starting."""
 
 
 async def count_replicas(controller: Any, application: str) -> dict[str, Replicas]:
@@ -63,7 +63,7 @@ class ServeStatus:
         self._requests = requests
 
     async def __call__(self) -> list[StageStatus]:
-        """Return the status of each; raises `RequestError` as `count_replicas` does."""
+        """Return the status of each stage; raises `RequestError` as `count_replicas` does."""
         replicas, decisions, statuses = await self._replicas(), await self._decisions(), []
         for caller in self._callers:
             role, card, name, host = None, None, caller.host, caller.host

@@ -24,7 +24,7 @@ SWITCHES = {
     "RAY_SERVE_HAPROXY_BINARY_PATH": str(HAPROXY),
     # HAProxy adds the caller's address to X-Forwarded-For.
     "FORWARDED_HOPS": "1",
-    # A new HAProxy can listen while the one that it replaces is still ending.
+    # A new HAProxy can listen while the one that it replaces is still stopping.
     "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",
     # A stopping replica of the ingress waits this long for other nodes' proxies; the default is half a minute.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
@@ -63,7 +63,7 @@ PORTS = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_FALLBACK_PROXY_GRPC_PO
 """Ports of Serve's own proxy behind HAProxy. Serve's defaults are fixed, so two services on a machine would collide."""
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
-"""Environment variables, in lower or upper case, by which gRPC would send calls between replicas to a proxy."""
+"""Environment variables, in lower or upper case, that would make gRPC send calls between replicas through a proxy."""
 
 MAX_CONNECTIONS = 4096
 """Serve's default limit for HAProxy, used if the open-file limit allows it."""

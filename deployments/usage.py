@@ -11,11 +11,11 @@ CPU_TIMES = Path("/proc/stat")
 """Linux's CPU times since the machine's start. The cores are the machine's, even inside a container."""
 
 BUSY, CORES, IDLE, RESERVED = "busy", "cores", "idle:", "reserved:"
-"""Names of the measurements. The id of the node follows the third, the name of a resource the last."""
+"""Names of the measurements. The id of a node is appended to the third, and the name of a resource to the last."""
 
 
 class Usage:
-    """Measures between calls of `measure`, for a replica's `record_autoscaling_stats`.
+    """Measures usage between calls of `measure`, for a replica's `record_autoscaling_stats`.
 
     Args:
         busy_s: returns the seconds so far in which workers were running, summed over the workers.
@@ -47,7 +47,7 @@ class Usage:
 def _idle_core_seconds() -> float:
     """Return the seconds for which the machine's cores have been idle or waiting for a disk, summed over the cores.
 
-    Only Linux reports them here. Elsewhere, all cores count as idle.
+    Only Linux has `CPU_TIMES`. Elsewhere, all cores count as idle.
     """
     if not CPU_TIMES.exists():
         return (os.cpu_count() or 1) * time.perf_counter()

@@ -15,15 +15,15 @@ Answer = TypeVar("Answer")
 class Workers:
     """A fixed number of threads. Calls wait until one is free.
 
-    Without it, Serve would start a new thread for nearly every call, and all admitted calls would compete for the same
-    cores.
+    Without this limit, Serve would start a new thread for nearly every call, and all admitted calls would compete for
+    the same cores.
 
     Args:
         count: number of threads.
 
     Attributes:
         count: number of threads.
-        busy_s: seconds in which threads have been running, summed over the threads, without calls in progress.
+        busy_s: seconds in which threads have been running, summed over the threads. Excludes calls in progress.
     """
 
     def __init__(self, count: int) -> None:

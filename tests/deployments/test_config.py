@@ -120,7 +120,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         ((*ARGS, "devices"), "cpu", "applications[0].args.devices: Extra inputs are not permitted"),
         (("http_options", "port"), "http", "http_options.port: Input should be"),
         (("applications",), [], "applications is empty, so nothing would be served"),
-        ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a table"),
+        ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a mapping"),
         ((*ARGS, "gallery"), {"uri": "a\0b"}, "gallery.uri: "),
         (
             (*APPLICATION, "autoscaling_policy"),
@@ -182,7 +182,7 @@ def test_what_cannot_be_read_or_rendered_is_refused(tmp_path: Path, monkeypatch:
             read_config(tmp_path / "file")
     documents: tuple[Any, ...] = (None, [], {"http_options": []})
     for document in documents:
-        with pytest.raises(ConfigError, match="is not a table"):
+        with pytest.raises(ConfigError, match="is not a mapping"):
             rendered(document)
     for port in ("http", " 80"):
         monkeypatch.setenv("PORT", port)

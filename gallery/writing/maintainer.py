@@ -28,7 +28,7 @@ SPREAD_COMMITS = 16
 
 
 class Maintainer:
-    """Maintains one collection after another, with their tables of faces and those beside them.
+    """Maintains one collection after another: its table of faces, and the tables beside that.
 
     Args:
         registry: the open collections.
@@ -44,7 +44,7 @@ class Maintainer:
             opened.commits = FEW_COMMITS
 
     async def optimise(self) -> None:
-        """Gather the new rows of collections with many commits, and merge their files once they are scattered.
+        """Gather the new rows of collections with many commits, and merge the files of those that are scattered.
 
         Raises:
             RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
@@ -77,7 +77,7 @@ class Maintainer:
     async def _maintain(
         self, work: Callable[[OpenCollection], Awaitable[Answer]], due: Callable[[OpenCollection], bool]
     ) -> dict[str, Answer]:
-        """Do `work` on the collections that are `due` at their turn. Raises the first `RequestError` at the end."""
+        """Do `work` on each collection that is `due` at its turn. Raises the first `RequestError` at the end."""
         answers, problem = dict[str, Answer](), None
         for each in self._registry.opened:
             if not due(each):
@@ -97,9 +97,10 @@ class Maintainer:
         return answers
 
     async def _gather(self, name: str) -> None:
-        """Rewrite the new rows of an indexed table into one file, unless there are many or none came since last time.
+        """Rewrite the new rows of an indexed table into one file, unless there are many or all are gathered already.
 
-        This is a change that replaces rows. An index that is being built would miss them, so it excludes maintenance.
+        This is a change that replaces rows. It excludes maintenance, because an index that is being built would miss
+        the replaced rows.
         """
         try:
             async with self._registry.maintain(name) as opened, opened.locks.changing(removes=True):
@@ -112,7 +113,7 @@ class Maintainer:
                 ):
                     await table.update(where=unmerged, updates_sql={"commit": "commit"})
         except (RequestError, *UNREADABLE) as error:
-            # The merge of the files that follows reports what lasts.
+            # If the problem lasts, the next merge of the files reports it.
             logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
 
     async def _optimise(self, opened: OpenCollection) -> None:
@@ -122,7 +123,7 @@ class Maintainer:
         opened.unmerged = commits
         connection, name = self._registry.connection, opened.table.name
         await merge_beside(connection, name, "removed", "answers")
-        # Not skipped if it is damaged: unlike the two others, it cannot be replaced.
+        # The table of empty subjects is not skipped if it is damaged: unlike the two others, it cannot be replaced.
         if empty := await open_empty(connection, name):
             async with opened.locks.changing(removes=True):
                 await empty.optimize(cleanup_older_than=KEPT)
@@ -155,5 +156,5 @@ class Maintainer:
 
 
 def _is_due(opened: OpenCollection) -> bool:
-    """Whether a collection should be optimised. While it is cleaned, the others do not wait for it."""
+    """Whether a collection should be optimised. Not while it is cleaned, so that the others do not wait for it."""
     return opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked()

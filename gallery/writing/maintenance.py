@@ -32,9 +32,9 @@ SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
 MERGE_COMMITS = 1000
 """Number of commits after which all files are merged in any case, because that removes old versions."""
 OVERTAKEN = "Too many concurrent writers"
-"""Part of Lance's message if others committed before each attempt to commit."""
+"""Part of Lance's message if each attempt to commit failed because another commit came first."""
 UNVERIFIED_S = 8 * 86400
-"""Age in seconds at which Lance deletes a file that no version names: it belongs to no commit under way."""
+"""Age in seconds at which Lance deletes a file that no version names, since no commit under way can need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TableMaintenance:
 
     Attributes:
         table: the table.
-        locks: its locks; that of maintenance is held.
+        locks: its locks; the caller holds the one for maintenance.
         location: where the gallery is stored.
         index_rule: whether a table of faces gets a vector index.
     """
@@ -56,9 +56,9 @@ class TableMaintenance:
     async def optimise(self, commits: int) -> bool:
         """Merge all files if they are scattered or the table has no index, and build the indexes of a large table.
 
-        Lance can only merge all files that its indexes cover, which rewrites up to a million rows, so this waits until
-        an indexed table has many files, or many rows outside the indexes. `Maintainer` gathers the newest ones
-        until then.
+        Lance cannot merge only some of the files that an index covers, and merging all rewrites up to a million rows.
+        An indexed table is therefore merged only when it has many small files, or many rows outside an index. Until
+        then, `Maintainer` gathers the newest rows.
 
         Args:
             commits: number of commits since all files were merged.
@@ -75,7 +75,7 @@ class TableMaintenance:
     async def clean(self) -> int:
         """Erase deleted rows from the files, so that no version and no index contains them.
 
-        Rows that are deleted in the meantime are left to the next time.
+        Rows that are deleted in the meantime are left for the next clean-up.
 
         Returns:
             The number of bytes freed.
@@ -85,20 +85,20 @@ class TableMaintenance:
             await self._run(rewrite)
         await self._index(rebuild=True)
         async with self.locks.change:
-            # No change is under way, so files that no version names are left over from failed ones, and later changes
-            # read this version or a newer one.
+            # No change is under way. Files that no version names are therefore left over from failed changes, and
+            # later changes read this version or a newer one.
             await self.table.checkout_latest()
             if folder is not None:
                 await asyncio.to_thread(age_tree, folder, UNVERIFIED_S)
             before = datetime.now(UTC)
         if folder is not None:
-            # The old files are deleted next: after a power loss, the new ones would be all that is left.
+            # The old files are deleted next, so the new ones must first be safe from a power loss.
             await asyncio.to_thread(sync_tree, folder)
         async with self.locks.rewrite:
             return await self._run(prune, before)
 
     async def _index(self, rebuild: bool) -> None:
-        """Build the indexes of a large table of faces, or replace those of another kind. Lance updates them."""
+        """Build missing indexes of a large table of faces, and replace those of the wrong type. Lance updates them."""
         table = self.table
         schema = await table.schema()
         if "vector" not in schema.names:
@@ -114,15 +114,15 @@ class TableMaintenance:
         if missing := {column: config for column, config in wanted.items() if rebuild or column not in current}:
             await self._run(create_indexes, missing)
         for column in indexed.keys() - wanted.keys() if rebuild else ():
-            # The table was larger once, or its mirror fits now; this index still contains deleted rows.
+            # The table used to be larger, or its mirror now fits in memory. This index still contains deleted rows.
             await table.drop_index(indexed[column].name)
 
     async def _run(
         self, work: Callable[[AsyncTable, *Arguments], Coroutine[Any, Any, Answer]], *args: *Arguments
     ) -> Answer:
-        """Run `work` on the table: in a separate process if the table is large, because it would delay enrolments.
+        """Run `work` on the table: in a separate process if the table is large, because work here delays enrolments.
 
-        If enrolments commit so often that the work never gets its turn, it is repeated while they wait.
+        If enrolments commit so often that the work cannot commit, it is repeated while they wait.
         """
 
         async def run() -> Answer:
@@ -137,7 +137,7 @@ class TableMaintenance:
         except RuntimeError as error:
             if OVERTAKEN not in str(error):
                 raise
-            logger.warning("gallery: enrolments in %s wait for %s, after %s", self.table.name, work.__name__, error)
+            logger.warning("gallery: enrolments in %s wait for %s after %s", self.table.name, work.__name__, error)
         async with self.locks.change:
             return await run()
 
@@ -148,11 +148,11 @@ async def merge_files(table: AsyncTable) -> None:
 
 
 async def rewrite(table: AsyncTable) -> None:
-    """Rewrite all rows if any were deleted, so that no file of the newest version contains those."""
+    """Rewrite all rows if files contain deleted ones, so that no file of the newest version contains those."""
     await table.optimize(cleanup_older_than=KEPT)
     key = (await table.schema()).names[0]
-    # Lance keeps a file in which few rows are deleted. If none are deleted, add an empty commit: the newest one may be
-    # a deletion, and its manifest names the deleted keys.
+    # Lance keeps a file in which few rows are deleted. If no file contains deleted rows, add an empty commit: the
+    # newest commit may be a deletion, whose manifest names the deleted keys.
     deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
     await table.update(where=None if deleted else "false", updates_sql={key: key})
 
@@ -162,14 +162,14 @@ async def prune(table: AsyncTable, before: datetime) -> int:
     with warnings.catch_warnings():
         # Lance warns about readers of old versions. Ours move to the latest version and repeat the query.
         warnings.simplefilter("ignore", UserWarning)
-        # In an object store, whose files' times cannot be set, leftover files are deleted after seven days: they
-        # cannot be told from those of a change under way, perhaps by another writer.
+        # The times of files in an object store cannot be set, so leftover files there are deleted only after seven
+        # days: they could belong to a change under way, perhaps by another writer.
         stats = await table.optimize(cleanup_older_than=datetime.now(UTC) - before)
     return int(stats.prune.bytes_removed)
 
 
 async def create_indexes(table: AsyncTable, wanted: Mapping[str, Any]) -> None:
-    """Build or rebuild indexes. `wanted` has LanceDB's configuration of each, by column."""
+    """Build or rebuild indexes. `wanted` has LanceDB's configuration of each index, by column."""
     for column, config in wanted.items():
         await table.create_index(column, config=config)
 

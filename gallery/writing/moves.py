@@ -40,10 +40,10 @@ async def check_merge(table: AsyncTable, subjects: Sequence[str], into: str) -> 
 
 
 async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> tuple[pa.Table, list[str]]:
-    """Return the rows of the faces that are to be given to other subjects, and the ids of those that have theirs.
+    """Return the rows of the faces to give to other subjects, and the ids of faces that already have the new subject.
 
     Args:
-        wanted: by the id of a face. Faces that are unknown or belong to a third subject are left out.
+        wanted: reassignments by face id. Faces that are unknown or belong to a third subject are left out.
     """
     found = await table.query().where(one_of("id", list(wanted))).to_arrow()
     pairs = list(zip(found["id"].to_pylist(), found["subject"].to_pylist(), strict=True))
@@ -57,9 +57,9 @@ async def move_faces(
     """Give faces to other subjects in one commit.
 
     Args:
-        faces: their rows.
-        subjects: the new subject of each.
-        commit: number of the commit. Readers read the faces again, because they have a new one.
+        faces: rows of the faces.
+        subjects: the new subject of each face.
+        commit: number of the commit. Readers read the faces again, because this number is new.
         keep_metadata: if False, the faces get the metadata of their new subjects.
     """
     keys = {subject: subject_key(subject) for subject in set(subjects)}

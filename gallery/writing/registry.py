@@ -44,9 +44,9 @@ class OpenCollection:
         collection: its description.
         handle: its table of faces; None if that could not be opened.
         commits: number of commits since its last optimisation.
-        unmerged: number of commits since all its files were merged, or it was opened.
-        merged_at: number of the newest commit when all its files were merged last, or it was opened.
-        ungathered: number of commits since its new rows were gathered in one file.
+        unmerged: number of commits since all its files were last merged, or since it was opened.
+        merged_at: the newest commit's number when all its files were last merged, or when it was opened.
+        ungathered: number of commits since its new rows were last gathered in one file.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
         locks: see `gallery.storage.locks`.
@@ -114,7 +114,7 @@ class Registry:
             return registry
 
     async def close(self) -> None:
-        """Wait for all changes and maintenance, and let no other begin."""
+        """Wait until all changes and maintenance have ended, and close the connection."""
         async with AsyncExitStack() as held:
             for opened in list(self._open.values()):
                 await held.enter_async_context(opened.locks.everything())
@@ -168,7 +168,7 @@ class Registry:
     async def change(
         self, name: str, contract: str | None = None, *, removes: bool = False
     ) -> AsyncIterator[OpenCollection]:
-        """Lock a collection for one change of its table. The change should be `gallery.storage.locks.repeated`.
+        """Lock a collection for one change of its table. Decorate the change with `gallery.storage.locks.repeated`.
 
         Args:
             contract: contract of the change's embeddings.
@@ -233,7 +233,7 @@ class Registry:
 
     @asynccontextmanager
     async def _following(self) -> AsyncIterator[None]:
-        """Lock the table. In an object store, first read what another writer has changed; a folder has no other."""
+        """Lock the table. In an object store, also read what another writer has changed; a folder has one writer."""
         with store_errors():
             async with self.changing:
                 if self.location.folder is None:
@@ -269,7 +269,7 @@ class Registry:
         try:
             with store_errors():
                 if self.location.folder is None:
-                    # Another writer may have changed it.
+                    # Another writer may have changed the table.
                     await table.checkout_latest()
                 yield
         except UNREADABLE as error:
@@ -293,7 +293,7 @@ class Registry:
         try:
             with store_errors():
                 table = await self.connection.open_table(collection.table)
-            # A commit is numbered by its time, so the newest number is of interest only if the clock was set back.
+            # A commit is numbered by its time, so the newest number matters only if the clock was set back.
             ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
         except UNREADABLE:
             # Serve the other collections. The reader's check reports this one.
@@ -302,7 +302,7 @@ class Registry:
         try:
             await add_missing_columns(table, collection.kind.size)
         except UNREADABLE as error:
-            # The disk may be full. Everything else works without them.
+            # The disk may be full. Everything else works without the missing columns.
             logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
         self._newest_commit = max([self._newest_commit, *ahead["commit"].to_pylist()])
         opened = self._open[collection.name]

@@ -1,8 +1,8 @@
 """Answers to requests with a token, so that a repeated request gets the same answer and changes nothing again.
 
-They are in a table of their own beside the table of faces, made for the first one. They contain ids of faces and
-subjects, so a clean-up deletes the table, and backups do not contain it. A damaged table is dropped, and a new
-one begun.
+The answers are in a separate table beside the table of faces, created for the first answer. They contain ids of faces
+and subjects, so a clean-up deletes the table, and backups do not contain it. A damaged table is dropped and later
+replaced by a new one.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ async def store_answer(connection: AsyncConnection, table: str, kept: KeptAnswer
 
 @contextlib.contextmanager
 def storing_may_fail() -> Iterator[None]:
-    """Log an error of storing the answer: the change is made, so the request has succeeded."""
+    """Log errors in storing an answer instead of raising them: the change is made, so the request has succeeded."""
     try:
         yield
     except Exception as error:
@@ -82,7 +82,7 @@ def storing_may_fail() -> Iterator[None]:
 
 
 async def _is_damaged(connection: AsyncConnection, name: str) -> bool:
-    """Whether the answers that could not be read are damaged, so that a second try fails as well.
+    """Whether the answers that could not be read are damaged, so that a second try would fail as well.
 
     Raises:
         Exception: the object store has a problem.

@@ -31,14 +31,14 @@ async def run_separately(
     work: Callable[[AsyncTable, *Arguments], Coroutine[Any, Any, Answer]],
     *args: *Arguments,
 ) -> Answer:
-    """Return the result of `work` on a table at its latest version, done by another process.
+    """Run `work` on the latest version of a table in another process, and return the result.
 
-    That process ends with this one.
+    That process ends if this one does.
 
     Args:
         location: where the gallery is stored.
         table: name of the table.
-        work: a function of a module.
+        work: a function defined at the top level of a module.
 
     Raises:
         Exception: raised by `work`, or the process was killed.
@@ -70,7 +70,7 @@ def main() -> None:
     """Do the work that is described on the standard input, and write the result to the standard output."""
     os.nice(LOWEST)
     with os.fdopen(os.dup(1), "wb") as output:
-        # Whatever is printed goes to the standard error instead.
+        # Anything that is printed goes to the standard error instead.
         os.dup2(2, 1)
         location, table, work, args = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own process
         threading.Thread(target=_end_with_the_input, daemon=True).start()

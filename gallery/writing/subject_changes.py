@@ -1,4 +1,4 @@
-"""The changes of the writer that give faces to other subjects, and subjects without faces."""
+"""The writer's changes that give faces to other subjects, or create subjects without faces."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ from project.request_error import RequestError
 
 
 class SubjectChanges:
-    """The part of `gallery.writing.writer.Writer` that needs nothing but the open collections; see there for errors."""
+    """The part of `gallery.writing.writer.Writer` that only needs the open collections; see that class for errors."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     @repeated
     async def rename_subject(self, name: str, subject: str, new: str) -> int:
-        """Give a subject another id in one commit. It keeps its metadata, and its faces their ids.
+        """Give a subject another id in one commit. The subject keeps its metadata, and its faces keep their ids.
 
         Returns:
-            The number of its faces.
+            The number of the subject's faces.
 
         Raises:
             RequestError: ``SUBJECT_NOT_FOUND``, ``SUBJECT_EXISTS`` if there is a subject called `new`, or
@@ -41,14 +41,14 @@ class SubjectChanges:
     async def merge_subjects(self, name: str, subjects: Sequence[str], into: str) -> int:
         """Give all faces of `subjects` to the subject `into` in one commit.
 
-        They keep their ids, and `into` keeps its metadata.
+        The faces keep their ids, and `into` keeps its metadata.
 
         Returns:
             The number of faces of `subjects`.
 
         Raises:
-            RequestError: ``INVALID_SUBJECT``, also if `into` is one of `subjects`, or ``SUBJECT_NOT_FOUND`` if any of
-                them does not exist.
+            RequestError: ``INVALID_SUBJECT``, also if `into` is one of `subjects`, or ``SUBJECT_NOT_FOUND`` if `into`
+                or any of `subjects` does not exist.
         """
         async with self._registry.change(name, removes=True) as opened:
             await check_merge(opened.table, subjects, into)
@@ -64,12 +64,12 @@ class SubjectChanges:
         drop: Sequence[str] = (),
         kept: KeptAnswer | None = None,
     ) -> tuple[list[str], str | None]:
-        """Give single faces to other subjects, in one commit of the table of faces. They keep their ids.
+        """Give single faces to other subjects, in one commit of the table of faces. The faces keep their ids.
 
         Args:
-            faces: by the id of a face. A face that is unknown or belongs to another subject than the present one stays
-                as it is.
-            keep: present subjects that are kept without faces if all of their faces are given away.
+            faces: reassignments by face id. A face that is unknown, or that does not belong to the `present` subject
+                of its reassignment, is left unchanged.
+            keep: subjects to keep even if all of their faces are given to others.
             drop: subjects to delete unless they still have faces.
             kept: answer to store if all faces get their new subjects; see `Writer.keep_answer`. If it cannot be stored,
                 that is logged, and the change stands.
@@ -85,7 +85,8 @@ class SubjectChanges:
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            # Before the other reads: if one of them fails, this must not go on, as it may drop damaged answers.
+            # Not gathered with the reads below: if one of them failed, this would continue, and may drop damaged
+            # answers.
             if (earlier := await self._earlier_answer(opened, kept)) is not None:
                 return [], earlier
             (found, given), *totals = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Changing the gallery. All commits are made here."""
+"""The gallery's writer: the operations that change the gallery."""
 
 import os
 import re
@@ -26,7 +26,7 @@ from gallery.writing.request_answers import answer_to, storing_may_fail
 from gallery.writing.subject_changes import SubjectChanges
 
 LARGE_COMMIT = 8192
-"""Number of faces for which a commit counts once more: searches compare a probe with every face outside the index."""
+"""A commit of n faces counts 1 + n // `LARGE_COMMIT` times: a search compares the probe with all unindexed faces."""
 
 
 class Writer(SubjectChanges):
@@ -107,15 +107,15 @@ class Writer(SubjectChanges):
         """Enrol faces in one commit: either all of them or none.
 
         Faces that are already enrolled are left unchanged. With `replace`, they get the new embedding, and the
-        subjects' other faces are deleted in the same commit. A face that moved to another subject stays there; only
-        with `replace` is it enrolled again, with another id.
+        subjects' other faces are deleted in the same commit. A face that was moved to another subject stays there. With
+        `replace`, it is also enrolled again, under another id.
 
         Args:
             contract: contract of the embeddings.
             request: idempotency key and digest of the request. Repeating a request changes nothing while any face
                 that it enrolled still exists.
-            metadata: metadata of subjects that have a face after the commit, by their ids. Other subjects keep theirs,
-                also with `replace`.
+            metadata: metadata by subject id, for subjects that have a face after the commit. Other subjects keep their
+                metadata, even with `replace`.
 
         Returns:
             One result per face, in order.
@@ -156,7 +156,7 @@ class Writer(SubjectChanges):
                 opened.count_commits(1 + data.num_rows // LARGE_COMMIT)
             results, enrolled = [], set[str]()
             for face in faces:
-                # If the request contains the face again, it is already enrolled.
+                # A face that the request contains twice is already enrolled the second time.
                 known = stored.statuses[face.id] or ("already" if face.id in enrolled else "enrolled")
                 results.append(Enrolled(stored.ids[face.id], face.subject, known))
                 enrolled.add(face.id)
@@ -194,7 +194,7 @@ class Writer(SubjectChanges):
 
     @repeated
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
-        """Delete all faces of `subjects`, and ignore those that are not enrolled.
+        """Delete all faces of `subjects`, and ignore unknown subjects.
 
         Returns:
             The number of faces deleted.
@@ -204,7 +204,7 @@ class Writer(SubjectChanges):
         """
         keys = [subject_key(subject) for subject in subjects]
         async with self._registry.change(name, removes=True) as opened:
-            # First: a subject that still has faces also exists without its entry.
+            # First, because a subject that still has faces exists even without this entry.
             await unlist_empty(self._registry.connection, opened.table.name, keys)
             return len(await self._delete(opened, one_of("subject_key", keys)))
 

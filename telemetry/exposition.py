@@ -26,7 +26,7 @@ async def exposition() -> str:
 
     If an agent does not respond in time, its `UP` is 0 and the other nodes' metrics are still returned.
     """
-    # A blocking call to Ray's global store.
+    # In a thread, because this call to Ray's global store blocks.
     nodes = await asyncio.to_thread(ray.nodes)
     alive: Sequence[Mapping[str, Any]] = [node for node in nodes if node["Alive"]]
     async with httpx.AsyncClient(timeout=AGENT_TIMEOUT_S, trust_env=False) as client:

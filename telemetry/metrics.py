@@ -14,7 +14,7 @@ SIZES = [1.0, 2, 4, 8, 16, 32, 64, 128]
 
 
 class Metrics:
-    """Updates the metrics for each completed request: a `telemetry.request_record.Observe`.
+    """Updates the metrics for each completed request. Implements `telemetry.request_record.Observe`.
 
     Create it in an ingress replica: Serve labels each metric with the replica's deployment, id and application.
     """

@@ -13,7 +13,7 @@ FIELDS = ("http_method", "http_route", "http_status", "duration_ms", "error_code
 
 
 class RequestLog:
-    """Reports the requests of one ingress replica: a `telemetry.request_record.Observe`."""
+    """Reports the requests of one ingress replica. Implements `telemetry.request_record.Observe`."""
 
     def __init__(self) -> None:
         self._metrics = Metrics()

@@ -21,7 +21,7 @@ class TimedAnswer(Generic[Answer]):
     """The result of a stage's replica, with its processing time.
 
     Attributes:
-        seconds: how long the replica worked on it.
+        seconds: how long the replica worked on the answer.
         steps: seconds by step, e.g. ``decode``.
     """
 
@@ -41,7 +41,7 @@ class StageCall:
     Attributes:
         kind: kind of the stage, e.g. ``detector``; an HTTP token.
         label: role of the stage; for the gallery, the operation.
-        start, end: of the round trip.
+        start, end: start and end of the round trip.
         timed: the replica's answer, if it reports its own time.
         size: number of photos or faces in the call.
         failure: name of the error if the call failed; empty otherwise. `RequestError` is a result, not a failure.
@@ -135,13 +135,13 @@ def covered(intervals: Iterable[tuple[float, float]]) -> float:
     return length
 
 
-# The tasks of a request copy the variable, not the record in it: they all write into the same one.
+# The tasks of a request copy the variable, not the record in it, so they all write into the same record.
 _current: ContextVar[RequestRecord | None] = ContextVar("_current", default=None)
 
 
 @contextmanager
 def recording(started: float) -> Iterator[RequestRecord]:
-    """Record what happens inside, in this task and in tasks it starts."""
+    """Record what happens inside the block, in this task and in tasks that it starts."""
     current = RequestRecord(started)
     token = _current.set(current)
     try:

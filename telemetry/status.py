@@ -30,13 +30,13 @@ class StageStatus:
     """The state of one stage.
 
     Attributes:
-        deployment: its name, e.g. ``detector-mtcnn``, even if it runs inside the ingress.
-        kind: the task of its network; ``gallery`` or ``ingress``.
-        ready: whether it answers, as of the last check of `deployments.readiness`.
-        replicas: replicas of the deployment that it runs in.
-        calls: its recent calls from this process.
-        role, card: the name that requests use, and its network's card; None for the gallery and the ingress.
-        autoscaling: the last decision on the deployment that it runs in; None without the application's policy.
+        deployment: name of the stage, e.g. ``detector-mtcnn``, even if the stage runs inside the ingress.
+        kind: the task of its model, ``gallery`` or ``ingress``.
+        ready: whether the stage responded at the last check of `deployments.readiness`.
+        replicas: replicas of the deployment that the stage runs in.
+        calls: recent calls of the stage from this process.
+        role, card: the name that requests use, and the model's card; None for the gallery and the ingress.
+        autoscaling: the last decision on the deployment that the stage runs in; None without the application's policy.
     """
 
     deployment: str

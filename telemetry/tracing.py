@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def exporter() -> "list[SpanProcessor]":
     """Export spans in batches to ``OTEL_EXPORTER_OTLP_ENDPOINT`` over HTTP. Serve calls this once per process.
 
-    OpenTelemetry's other standard variables apply too, e.g. ``OTEL_EXPORTER_OTLP_HEADERS``. Also adds the `trace_id`
-    of the request to the process's log lines.
+    OpenTelemetry's other standard variables apply too, e.g. ``OTEL_EXPORTER_OTLP_HEADERS``. The process's log lines
+    also get the `trace_id` of the request.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -51,7 +51,7 @@ def add_steps(steps: Mapping[str, float]) -> None:
 def isolate_spans() -> None:
     """Give the current task its own stack of open spans.
 
-    Serve keeps one stack for all tasks of a request and adds attributes to its top, which may be another task's span.
+    Serve keeps one stack for all tasks of a request and adds attributes to the top span, which may be another task's.
     """
     if is_tracing_enabled():
         TRACE_STACK.set([*TRACE_STACK.get([])])

@@ -19,7 +19,7 @@ from models.originals.tensorflow_device import tensorflow_device
 from models.weights.keras_file import read_layers
 
 BLOCKS = {"Block35": (0.17, 5), "Block17": (0.1, 10), "Block8": (0.2, 6)}
-"""Scale of the residuals and number of the blocks of each kind."""
+"""The scale of the residuals and the number of blocks, by kind of block."""
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
@@ -50,7 +50,7 @@ class _FaceNet:
     """The network.
 
     Args:
-        weights: tensors by the names of their layer and array in Keras.
+        weights: tensors by layer name and array name in Keras.
     """
 
     def __init__(self, weights: dict[str, dict[str, Any]]) -> None:
@@ -86,7 +86,7 @@ class _FaceNet:
         return tensorflow.concat([*self._branches(x, name), _pooled(x)], 3)
 
     def _branches(self, x: Any, block: str) -> list[Any]:
-        """The ends of a block's branches. Each is a chain of convolutions 0a, 0b, 0c and 1a, which halves the grid."""
+        """Run a block's branches: chains of convolutions 0a, 0b, 0c and, in reductions, 1a, which halves the grid."""
         ends: dict[str, Any] = {}
         for name in sorted(self._weights):
             if match := re.fullmatch(rf"{block}_Branch_(\d)_Conv2d_(1a)?\w+x\d", name):

@@ -13,7 +13,7 @@ from models.onnx_session import OnnxNetwork
 
 
 def original(card: Card, folder: Path, device: Device) -> Callable[..., NDArray[np.float32]]:
-    """Load the original file. Processing is done with numpy, one crop at a time."""
+    """Load the original file. It runs on one crop at a time; NumPy prepares the crops."""
     expected = input_of(card)
     network = OnnxNetwork(folder / card.files[0].name, device)
 

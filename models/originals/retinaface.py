@@ -48,7 +48,7 @@ class _RetinaFace:
         return scores, self._heads(levels, "BboxHead", 4), self._heads(levels, "LandmarkHead", 10)
 
     def _separable(self, x: Tensor, stage: str, strides: dict[int, int]) -> Tensor:
-        """Add the depthwise and the pointwise convolution of each block."""
+        """Run the depthwise and the pointwise convolution of each block."""
         for block, stride in strides.items():
             x = self._convolution(x, f"{stage}.{block}", stride=stride)
             x = self._convolution(x, f"{stage}.{block}", first=3)

@@ -23,7 +23,7 @@ def examine(
     """Run `networks` on the prominent face of each photo, one photo at a time.
 
     Returns:
-        For each photo the result, or why the service would reject it.
+        For each photo, the result, or the error with which the service would reject it.
 
     Raises:
         ModelError: a photo cannot be read.

@@ -33,7 +33,9 @@ class Target:
             return _six_decimals(curve.at_fnmr(self.at_most).threshold, ROUND_FLOOR)
         lowest = _six_decimals(curve.at_fmr(self.at_most).threshold, ROUND_CEILING)
         if lowest > 1:
-            raise ModelError(f"no threshold has a {self.rate} of {percent(self.at_most)}: too many photos score 1")
+            raise ModelError(
+                f"no threshold keeps {self.rate} at or below {percent(self.at_most)}: too many scores are 1"
+            )
         return lowest
 
 

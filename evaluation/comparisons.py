@@ -45,7 +45,7 @@ def compare(labelled: Labelled, embeddings: Answers) -> Comparisons:
     """Compare the pairs of `labelled`.
 
     Args:
-        embeddings: (photos, size), of any length above 0. NaN for photos without a face.
+        embeddings: (photos, size), NaN for photos without a face. No other row may be zero.
 
     Raises:
         ModelError: there are no genuine or no impostor pairs with faces.

@@ -24,7 +24,7 @@ class Configuration:
     """A Serve configuration, such as configs/serve.yaml.
 
     Raises:
-        ModelError: the file cannot be read, or has no application with stages and an ingress.
+        ModelError: the file cannot be read, or does not have exactly one application with stages and an ingress.
     """
 
     def __init__(self, file: Path) -> None:
@@ -74,7 +74,7 @@ class Configuration:
         """The settings in the file.
 
         Raises:
-            ModelError: it is not valid.
+            ModelError: the settings are not valid.
         """
         try:
             return FlowSettings.model_validate(self._ingress.get("user_config") or {})
@@ -92,9 +92,9 @@ class Configuration:
         return {role: float(configured[role]) for role in roles if configured.get(role) is not None}
 
     def check(self, entry: Card) -> None:
-        """Raise the errors of `write` without writing."""
+        """Raise the `ModelError` that `write` would raise, without writing."""
         if not self._roles(entry):
-            raise ModelError(f"{self._file} has no stage with {entry.name} to write a threshold for")
+            raise ModelError(f"{self._file} has no stage with {entry.name}, so no threshold can be written")
         if self._dumped() != self._text:
             raise ModelError(f"the layout of {self._file} cannot be preserved: write the threshold by hand")
 

@@ -18,7 +18,7 @@ COLUMNS = ("file", "left", "top", "width", "height")
 """Required columns of boxes.csv. Other columns are groups."""
 
 MIN_OVERLAP = 0.35
-"""Minimum intersection over union of a found box that matches a labelled one."""
+"""Minimum intersection over union for a found box to match a labelled one."""
 
 SIZES = (20, 40, 80)
 """Borders between size classes of faces: side in pixels of the photo."""
@@ -108,7 +108,7 @@ def read_photos(folder: Path) -> tuple[LabelledPhoto, ...]:
     columns, or ``noses.json``, with a list of nose tips (x, y) for each photo.
 
     Raises:
-        ModelError: the folder has neither file, or its file is not valid.
+        ModelError: the folder has neither file, or the file is not valid or lists no photo.
     """
     boxes, noses = folder / "boxes.csv", folder / "noses.json"
     faces: dict[str, list[LabelledFace]] = {}

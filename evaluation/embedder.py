@@ -25,7 +25,7 @@ class Identification:
     """Results of identification.
 
     Attributes:
-        ranks: closed set: share of searches that find their subject among the first results, by their number.
+        ranks: closed set: for some ranks, the share of mated searches that find their subject at that rank or better.
         cmc: float64 (subjects), the same share for every rank.
         open_set: FNIR at FPIR.
     """

@@ -16,11 +16,11 @@ GRID = np.logspace(-4, 0, 41)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An operating point. If it was searched, by a rate or as the best, it is searched again in every replicate.
+    """An operating point. If it is defined by a rate or as the best, it is determined again in every replicate.
 
     Attributes:
-        threshold: its interval has no width if the threshold was given.
-        fmr: if it was searched by this rate, the interval is that at the threshold found, as for a given threshold.
+        threshold: if the threshold was given, its interval has no width.
+        fmr: if the point is defined by this rate, the interval is that of the rate at the original curve's threshold.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Plan:
 
     Attributes:
         thresholds: thresholds at which to measure, by name.
-        rates: false match rates, or APCERs or FPIRs, at whose thresholds to measure.
-        replicates, seed: of the bootstrap.
+        rates: maximum false match rates (or APCERs or FPIRs). Each is measured at the lowest threshold that meets it.
+        replicates, seed: number of bootstrap replicates, and the seed for drawing them.
         track: shows the progress of the bootstrap.
         unsupported: whether to include rates that have too few trials.
     """
@@ -90,8 +90,8 @@ def figures(
 
     Args:
         replicates: the curves of the bootstrap's draws.
-        genuine, impostor: maximum number of independent trials of each kind. They bound rates without any error by the
-            rule of three, because no replicate has an error either.
+        genuine, impostor: maximum number of independent trials of each kind. If a rate is 0, the rule of three gives
+            its upper bound from them, because no replicate has an error either.
     """
     plan = requested.plan
     shown = [rate for rate in plan.rates if plan.unsupported or supports(rate, impostor)]
@@ -143,9 +143,10 @@ def shortage(rate: float, trials: int, kind: str, trial: str) -> str:
     """
     there = f"{kind} {percent(rate)}: {trials:,} {trial}"
     if not supports(rate, trials):
-        return f"{there} are too few. It takes {np.ceil(3 / rate - 1e-9):,.0f} without any error (rule of three)."
+        least = np.ceil(3 / rate - 1e-9)
+        return f"{there} are too few. At least {least:,.0f} are needed, without any error (rule of three)."
     if trials < (enough := rule_of_thirty(rate)):
-        return f"{there} give a rough figure. A reliable one needs 30 errors, so {enough:,} (rule of thirty)."
+        return f"{there} give a rough figure. A reliable one takes 30 errors, expected in {enough:,} (rule of thirty)."
     return ""
 
 

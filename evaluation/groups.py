@@ -23,7 +23,7 @@ from models.errors import ModelError
 AGES = ((0, "0-17"), (18, "18-29"), (30, "30-44"), (45, "45-59"), (60, "60+"))
 """Lowest age and name of each age group."""
 MANY_NUMBERS = 10
-"""A column with more distinct numbers than this is grouped by `AGES`. In other columns each value is a group."""
+"""A column with more distinct integers than this is grouped by `AGES`. In other columns, each value is a group."""
 MAX_GROUPS = 20
 FILE = "file"
 
@@ -45,7 +45,7 @@ class GroupRate:
     """The false match rate of pairs between two groups, which may be the same group.
 
     Attributes:
-        fmr: None if no such pair has two faces.
+        fmr: None if there is no such pair with a face in both photos.
     """
 
     groups: tuple[str, str]
@@ -60,7 +60,7 @@ class GroupColumn:
 
     Attributes:
         faces: number of photos with a face, by group.
-        rates: within each group, then between each two groups.
+        rates: within each group, then between every two groups.
     """
 
     faces: Mapping[str, int]
@@ -143,7 +143,7 @@ def _column(
 def _counts(
     matches: NDArray[np.float32], members: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Count the pairs and the false matches between each two groups, (groups, groups) each.
+    """Count the pairs and the false matches within and between groups, (groups, groups) each.
 
     Args:
         matches: (photos, photos), 1 if two photos match, 0 on the diagonal.

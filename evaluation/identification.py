@@ -25,7 +25,7 @@ class Searches:
         mated: bool (probes), whether the subject has another photo. If not, the probe only makes a non-mated search.
         ranks: int64 (probes), the rank of the probe's own subject, from 1, if mated. Equally similar subjects come
             before it.
-        own: float64 (probes), similarity of the own subject, -inf if it has no other photo.
+        own: float64 (probes), similarity of the probe's own subject, -inf if it has no other photo.
         others: float64 (probes), similarity of the most similar other subject.
         gallery: number of subjects that are searched.
     """
@@ -65,7 +65,7 @@ class Searches:
 
 
 def search(embeddings: Answers, subjects: NDArray[np.int64]) -> Searches:
-    """Search with each photo among the others.
+    """Search with each photo among all other photos.
 
     Args:
         embeddings: (photos, size). Photos without a face have NaN and are left out.

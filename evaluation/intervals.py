@@ -51,7 +51,7 @@ def percentile_interval(value: float, replicates: NDArray[np.float64]) -> Estima
 
 
 def rule_of_three(trials: int) -> float:
-    """Upper 95 % confidence bound of a rate without an error in `trials` independent trials (ISO/IEC 19795-1)."""
+    """Upper 95 % confidence bound of an error rate if `trials` independent trials had no error (ISO/IEC 19795-1)."""
     return min(3 / trials, 1.0)
 
 
@@ -66,7 +66,7 @@ def without_misses(estimate: Estimate, trials: int) -> Estimate:
 
 
 def rule_of_thirty(rate: float) -> int:
-    """Number of trials with 30 errors at `rate`: the true rate is then within 30 %, with 90 % confidence.
+    """Number of trials in which `rate` gives 30 errors: enough to measure it within 30 %, with 90 % confidence.
 
     Doddington et al., "The NIST speaker recognition evaluation", Speech Communication 2000; ISO/IEC 19795-1.
     """

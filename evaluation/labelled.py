@@ -11,7 +11,7 @@ from imaging.formats import SUFFIXES
 from models.errors import ModelError
 
 MAX_PAIRS = 5_000_000
-"""Maximum number of pairs, which 3,162 photos have. With more, the bootstrap would take hours."""
+"""Maximum number of pairs, enough for all pairs of 3,162 photos. With more, the bootstrap would take hours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ def read_labelled(source: Path) -> Labelled:
 
 
 def photos_below(folder: Path) -> list[Path]:
-    """Return the photos in `folder` and its subfolders, in alphabetical order. They are known by their suffixes."""
+    """Return the photos in `folder` and its subfolders, recognised by suffix, in alphabetical order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
@@ -67,8 +67,11 @@ def photos_in(folder: Path) -> list[Path]:
 def csv_rows(file: Path, content: str) -> list[list[str]]:
     """Read the values of each line of a CSV file, without surrounding spaces.
 
+    Args:
+        content: what the error message calls the content of the file.
+
     Raises:
-        ModelError: the file, whose `content` the message names, cannot be read.
+        ModelError: the file cannot be read.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
@@ -112,7 +115,7 @@ def _csv(file: Path) -> Labelled:
     if contradictory.any():
         first, second, _ = rows[int(contradictory.argmax())]
         raise ModelError(
-            f"{file}: {first.name} and {second.name} are different people, but other lines make them the same"
+            f"{file}: {first.name} and {second.name} are different people, but the same person according to other lines"
         )
     _, subjects = np.unique(subjects, return_inverse=True)
     return Labelled(tuple(photos), subjects.astype(np.int64), pairs, whole=False)

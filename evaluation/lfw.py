@@ -48,7 +48,7 @@ class FoldAccuracy:
 
     Attributes:
         deviation: the sample standard deviation (n - 1).
-        standard_error: of the mean, which the authors of LFW require.
+        standard_error: standard error of the mean. The authors of LFW require it.
     """
 
     mean: float
@@ -61,7 +61,7 @@ def check_folds(labelled: Labelled) -> None:
     """Check that the pairs are two or more folds in the order of View 2.
 
     Raises:
-        ModelError: they are not.
+        ModelError: the pairs are not.
     """
     folds = len(labelled.pairs) // _ROWS
     if labelled.whole or folds < 2 or not np.array_equal(labelled.genuine, np.tile(np.arange(_ROWS) < PER_KIND, folds)):
@@ -78,7 +78,7 @@ def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
         embeddings: (photos, size), NaN for photos without a face.
 
     Raises:
-        ModelError: a fold's other folds have no genuine or no impostor pair with faces.
+        ModelError: without one of the folds, no genuine or no impostor pair with faces is left.
     """
     scores, genuine = cosines(labelled.pairs, embeddings), labelled.genuine
     fold, folds = np.arange(len(scores)) // _ROWS, list[Fold]()
@@ -91,7 +91,7 @@ def fold_accuracy(labelled: Labelled, embeddings: Answers) -> FoldAccuracy:
 
 
 def _best(scores: Scores, genuine: NDArray[np.bool_]) -> float:
-    """The threshold with the best accuracy. Pairs without a face are errors at any threshold."""
+    """The threshold with the best accuracy. Pairs with a faceless photo are ignored: every threshold rejects them."""
     found = ~np.isnan(scores)
     matching, others = scores[found & genuine], scores[found & ~genuine]
     if not (len(matching) and len(others)):
@@ -100,7 +100,7 @@ def _best(scores: Scores, genuine: NDArray[np.bool_]) -> float:
 
 
 def _measured(scores: Scores, genuine: NDArray[np.bool_], threshold: float) -> Fold:
-    # A comparison with NaN is false, so pairs without a face are rejected.
+    # A comparison with NaN is false, so pairs with a faceless photo are rejected.
     match = scores >= threshold
     return Fold(
         threshold,

@@ -2,7 +2,7 @@
 
 A photo is classified as live when its live probability is at or above the threshold. The APCER of a kind of attack is
 the share of its photos that are classified as live. BPCER is the share of live photos that are classified as spoofs.
-Both count photos with a face only.
+Both rates count only photos with a face.
 
 Results are for the kind of attack with the highest APCER. Only kinds with at least `ENOUGH` photos with a face are
 compared, since the APCER of a kind with one photo is 0 or 100 %. If no kind has enough photos, all attacks are counted
@@ -34,7 +34,7 @@ class Presentations:
     """Photos of live faces and of attacks.
 
     Attributes:
-        kinds: kind of each photo: ``live``, ``spoof``, or ``spoof/`` and the name of the folder.
+        kinds: kind of each photo: ``live``, ``spoof``, or ``spoof/`` followed by the name of the folder.
     """
 
     photos: tuple[Path, ...]
@@ -81,13 +81,13 @@ class Probabilities:
         if [*self.compared] == [ALL]:
             return f"All attacks are counted together: no kind has {ENOUGH} photos with a face."
         kinds = ", ".join(self.compared)
-        return f"The worst kind counts, among those with at least {ENOUGH} photos with a face: {kinds}."
+        return f"The worst APCER is the highest of the kinds with at least {ENOUGH} photos with a face: {kinds}."
 
     def worst_curve(self) -> Curve:
         """Return the curve of the highest APCER of the compared kinds (as FMR) and of BPCER (as FNMR)."""
         curves = [curve(self.live, attacks) for attacks in self.compared.values()]
         thresholds = np.unique(np.concatenate([each.thresholds for each in curves]))
-        # A threshold between two of a curve has the rates of the higher one.
+        # A threshold between two thresholds of a curve has the rates of the higher one.
         places = [np.minimum(np.searchsorted(each.thresholds, thresholds), len(each.thresholds) - 1) for each in curves]
         apcer = np.max([each.fmr[place] for each, place in zip(curves, places, strict=True)], axis=0)
         return Curve(thresholds, apcer, curves[0].fnmr[places[0]])
@@ -111,7 +111,7 @@ class LivenessRates:
     """Error rates at one threshold, with Wilson intervals. Photos are treated as independent.
 
     Attributes:
-        apcer: APCER of each kind of attack with a face and of all attacks.
+        apcer: APCER of each kind of attack with at least one face, and of all attacks together.
         worst: compared kind with the highest APCER.
     """
 

@@ -48,7 +48,7 @@ def loaded_detector(card: Card, store: Store) -> Iterator[DetectorStage]:
     """Load a detector with ONNX on one thread, and close it at the end of the block.
 
     Raises:
-        ModelError: it is not pulled, or is not a detector.
+        ModelError: the model is not pulled, or is not a detector.
     """
     with closing(load_detector(card, store, "onnx", Device(), {})) as finder:
         yield detector_stage(card, PhotoDetector(finder, Limits()))

@@ -116,7 +116,7 @@ def _thinned(figures: Figures) -> tuple[Scores, Scores]:
     fmr, fnmr = figures.curve.fmr, figures.curve.fnmr
     if len(fmr) <= 4000:
         return fmr, fnmr
-    # More points for small FMR than for large.
+    # Keep more points at small rates than at large ones.
     wanted = np.geomspace(1e-6, 1, 2000)
     indices = np.unique(np.concatenate([np.searchsorted(-fmr, -wanted), np.searchsorted(fnmr, wanted), [len(fmr) - 1]]))
     indices = indices[indices < len(fmr)]

@@ -28,7 +28,7 @@ def write_report(file: Path, title: str, about: Mapping[str, str], sections: Map
 
     Args:
         about: labels and texts that say what was measured, how and when.
-        sections: by the names that the template uses.
+        sections: the sections, by the names that the template uses.
 
     Returns:
         The path of the JSON file next to it.

@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.similarity import STATED, SimilarityScale
 
 ANCHORS = {80: 1e-3, 99: 1e-5}
-"""False match rates of two similarities, between which the logarithm of the rate falls about evenly."""
+"""The false match rates at two similarities. Between them, the logarithm of the rate falls roughly linearly."""
 BINS = 200_000
 """Number of intervals between the cosine similarities -1 and 1 in which pairs are counted."""
 
@@ -57,7 +57,7 @@ def fit_scale(embeddings: Answers, subjects: NDArray[np.int64]) -> FittedScale:
 
 
 def _above(embeddings: Answers, subjects: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count genuine and impostor pairs by similarity: int64 (BINS), those in each interval or above."""
+    """Count genuine and impostor pairs by similarity: int64 (BINS), the pairs in each interval and those above it."""
     unit = unit_length(embeddings).astype(np.float32)
     genuine, impostor = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
     for row in range(len(unit) - 1):

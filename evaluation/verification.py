@@ -47,7 +47,7 @@ class Curve:
         return self._point(threshold, index)
 
     def at_fmr(self, fmr: float) -> OperatingPoint:
-        """The lowest threshold whose FMR is at most `fmr`: the next float above the best score that must not match."""
+        """The lowest threshold whose FMR is at most `fmr`: the next float above the top score that must not match."""
         index = int(np.argmax(self.fmr <= fmr + 1e-9))
         # If the rate allows it, all scores match.
         threshold = np.nextafter(self.thresholds[index - 1], np.inf) if index else self.thresholds[0]
@@ -85,7 +85,7 @@ class Curve:
     def area(self) -> float:
         """Area under the ROC curve: the probability that a genuine pair scores higher than an impostor pair.
 
-        Ties count half, as in the Mann-Whitney statistic. Linear interpolation between the points gives just that.
+        Ties count half, as in the Mann-Whitney statistic. Linear interpolation between the points has the same effect.
         """
         return float(np.trapezoid((1 - self.fnmr)[::-1], self.fmr[::-1]))
 
@@ -94,7 +94,7 @@ class Curve:
 
 
 class Trials:
-    """Scores that are sorted once and make curves for different weights of the trials.
+    """Scores that are sorted once, to compute curves for different weights of the trials.
 
     Args:
         scores: float64 (trials).
@@ -109,7 +109,10 @@ class Trials:
         self._thresholds = np.append(ordered[self._starts], np.nextafter(ordered[-1], np.inf))
 
     def curve(self, weights: NDArray[np.int64] | None = None) -> Curve:
-        """The operating points if each trial counts `weights` times, once by default. Both kinds must have weight."""
+        """The operating points if each trial counts `weights` times, once by default.
+
+        Each kind needs at least one trial with a weight above 0.
+        """
         counted = np.ones(len(self._order), np.int64) if weights is None else weights[self._order]
         below_genuine = self._below(np.where(self._genuine, counted, 0))
         below_impostor = self._below(np.where(self._genuine, 0, counted))

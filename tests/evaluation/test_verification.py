@@ -107,7 +107,7 @@ def test_a_calibrated_threshold_is_the_last_of_six_decimals_within_its_rate(scor
 
 def test_impostors_that_score_1_leave_no_threshold() -> None:
     found = curve(np.array([1.0]), np.array([1.0, 0.5]))
-    with pytest.raises(ModelError, match="no threshold has a FMR of 10 %: too many photos score 1"):
+    with pytest.raises(ModelError, match="no threshold keeps FMR at or below 10 %: too many scores are 1"):
         Target("FMR", 0.1).threshold(found)
     assert [Target("FMR", rate).threshold(found) for rate in (0.5, 1)] == [0.500001, 0.5]
 

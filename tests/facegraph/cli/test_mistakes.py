@@ -34,7 +34,7 @@ INVALID = {
         ("models calibrate crmnet --photos . --apcer 0.1 --bpcer 0.1", "requires one rate above 0: --apcer or --bpcer"),
         (
             f"models calibrate facenet512 --photos . --fmr 0.1 --write {DEFAULT_CONFIG}",
-            "has no stage with facenet512 to write a threshold for",
+            "has no stage with facenet512, so no threshold can be written",
         ),
         ("models fuse mobilefacenet --photos .", "mobilefacenet is not a liveness model"),
         ("models gate --photos . --config many.yaml", "many.yaml is not valid: enrol_max_yaw: Input should be a valid"),

@@ -28,7 +28,7 @@ logger = logging.getLogger("ray.serve")
 def build(args: AppArgs) -> Application:
     """Build the application; `import_path: graphs.app:build` in a Serve configuration. Runs on the cluster.
 
-    Binds each stage to the ingress by its role, as a deployment called ``TASK-ROLE`` or to run inside the ingress.
+    Each stage is bound to the ingress by its role, and runs in a deployment called ``TASK-ROLE`` or inside the ingress.
 
     Raises:
         ModelError: a model is not in the catalogue, has not been pulled, or needs a framework that is not installed.
@@ -37,7 +37,7 @@ def build(args: AppArgs) -> Application:
     gpus = args.device == "cuda" or (args.device != "cpu" and _cluster_gpus() > 0)
     simulation = args.simulation.simulation() if args.device == "simulated" else None
     if simulation:
-        logger.warning("No model runs: the device is simulated, and the answers mean nothing")
+        logger.warning("The device is simulated: no model runs, and the results are meaningless")
     store = Store(args.models_dir)
     shares = [{"num_cpus": args.ingress_cpus, "num_gpus": 0.0}]
 
@@ -64,7 +64,7 @@ def build(args: AppArgs) -> Application:
 
     stages = {role: bound(role, stage) for role, stage in args.stages.items()}
     share = {name: sum(share[name] for share in shares) for name in shares[0]}
-    # serve.ingress is typed as if it returned the class, so that mypy does not see a Deployment.
+    # serve.ingress is typed as if it returned the class, so mypy does not see a Deployment.
     ingress = cast(Deployment, Ingress).options(ray_actor_options=share)
     return ingress.bind(
         stages=stages,

@@ -11,7 +11,7 @@ Two photos of the default maximum size fit into one call.
 """
 
 BATCH_FACES = 64
-"""Maximum number of faces in one call to a model, whose memory use grows with the number."""
+"""Maximum number of faces in one call to a model. The model's memory use grows with this number."""
 
 LARGEST_PHOTO = 48 * 2**20
 """Maximum size of a photo in a call, in bytes. A photo above `BATCH_BYTES` is sent in a separate call."""
@@ -23,7 +23,7 @@ def crop_bytes(crops: Sequence[CropSpec]) -> int:
 
 
 def split_by_size(sizes: Sequence[int], most: int = BATCH_BYTES) -> Iterator[slice]:
-    """Split items of these `sizes` into runs of at most `most` in total. A larger item forms its own run."""
+    """Split items with the given sizes into runs of at most `most` in total. A larger item forms its own run."""
     start = total = 0
     for index, size in enumerate(sizes):
         if index > start and total + size > most:

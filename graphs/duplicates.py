@@ -51,11 +51,11 @@ async def duplicates(
         replace: as in `gallery.writing.writer.Writer.enrol`.
 
     Raises:
-        RequestError: as `gallery.reading.reader.Reader.find`.
+        RequestError: as raised by `gallery.reading.reader.Reader.find`.
     """
     if rule.policy == "allow" or not faces:
         return [None] * len(faces)
-    # At most one of these subjects is the face's own, and at most one is where it moved to.
+    # Of the three subjects found, at most one is the face's own, and at most one is the subject that it moved to.
     found, hits = await gallery.find(collection, contract, [face.embedding for face in faces], 3)
     known: Sequence[KnownStatus | None] = [None] * len(faces)
     if rule.policy == "refuse":

@@ -94,7 +94,7 @@ async def enrol(
     """Enrol the faces that count and meet `rules`, all in one commit.
 
     Args:
-        attributes: attribute stages by task. The quality gate uses ``pose`` and ``eyes``.
+        attributes: attribute stages, by task. The quality gate uses ``pose`` and ``eyes``.
         replace, request: see `gallery.writing.writer.Writer.enrol`.
         metadata: new metadata of each subject with a face that meets `rules`; None to change nothing.
 
@@ -183,7 +183,7 @@ async def _without_duplicates(
 
 
 def _judged(number: int, found: Photo | RequestError, rules: EnrolmentRules) -> list[EnrolmentOutcome]:
-    """Return the outcomes of a photo's faces, as far as the detector's result decides them."""
+    """Return the outcomes of a photo's faces, judged by the detector's result alone."""
     if isinstance(found, RequestError):
         return [EnrolmentOutcome(number, refused=found)]
     try:

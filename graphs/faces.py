@@ -35,7 +35,7 @@ class ExaminedPhoto:
         photo: result of the detector.
         asked: indices of the faces that the models were run on.
         readings: outputs for those faces, in the same order.
-        crops: uint8 (asked, size, size, 3) RGB, the first crop of the stage `keep_crops_of`; None without one.
+        crops: uint8 (asked, size, size, 3) RGB, the first crop for the stage `keep_crops_of`; None if there are none.
     """
 
     photo: Photo
@@ -73,15 +73,15 @@ async def faces(
 ) -> Examination:
     """Find the faces that count in encoded `photos`, and run `networks` on them.
 
-    Photos are detected in batches, so that photos and crops fit into messages between replicas. If the crops of a
-    single photo do not fit, fewer faces are cropped; `Photo.found` still counts all of them.
+    Photos are sent to the detector in batches, so that photos and crops fit into messages between replicas. If the
+    crops of a single photo do not fit, fewer faces are cropped; `Photo.found` still counts all of them.
 
     Args:
         select: chooses the faces to run the models on.
         keep_crops_of: one of `networks`, whose first crop is returned.
 
     Raises:
-        RequestError: raised by `select` before the models run on that batch, or a stage is not available.
+        RequestError: raised by `select`, before the models run on the photo's batch; or a stage is not available.
         ValueError: a model's output is not finite.
     """
     specs = tuple(dict.fromkeys(spec for network in networks for spec in network.card.crops))
@@ -137,9 +137,10 @@ async def faces_of(
 async def embedding_of(
     detector: DetectorStage, embedder: FaceStage, photo: bytes, pick: Pick
 ) -> tuple[Photo, Face, NDArray[np.float32]]:
-    """Return the picked face of an encoded photo, and its embedding: float32 (size) of length 1.
+    """Return the detector's result for a photo, the picked face, and its embedding: float32 (size) of length 1.
 
     Args:
+        photo: an encoded photo.
         pick: must pick a single face.
 
     Raises:

@@ -39,7 +39,7 @@ class SearchDecision:
             hits: the most similar subjects, best first: at least `MIN_HITS` if the collection has them.
             count: maximum number of candidates.
             threshold: minimum similarity of a candidate.
-            min_margin: minimum margin of a match. A probe without a margin meets any.
+            min_margin: minimum margin of a match. It does not apply to a probe without a margin.
         """
         margin = hits[0].cosine - hits[1].cosine if len(hits) > 1 else None
         candidates = [hit for hit in hits[:count] if hit.cosine >= threshold]
@@ -60,16 +60,17 @@ async def identify(
     count: int,
     pick: Pick,
 ) -> tuple[ExaminedPhoto, float, Collection, list[list[Hit]]]:
-    """Find the `count` most similar subjects, or more, of a collection for each face of a photo that counts.
+    """Find the most similar subjects of a collection for each face of a photo that counts.
 
     Args:
+        count: number of subjects to find per face. At least `MIN_HITS` are searched for.
         others: other stages to run on the faces.
 
     Returns:
         The photo, the time spent waiting for the models in seconds, the collection, and each face's hits, best first.
 
     Raises:
-        RequestError: by `faces_of`, or by the gallery's search.
+        RequestError: raised by `faces_of` or by the gallery's search.
         ValueError: a model's output is not finite.
     """
     examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)

@@ -49,14 +49,15 @@ class AppArgs(BaseModel):
     simulation: SimulationArgs = Field(default_factory=SimulationArgs)
     models_dir: Path = Field(
         DEFAULT_STORE,
-        description="The folder that `facegraph models pull` fills, relative to the project. By default MODEL_STORE.",
+        description="The folder that `facegraph models pull` fills, relative to the project. By default, the folder in "
+        "MODEL_STORE, or else data/models.",
     )
     stages: dict[str, StageArgs] = Field(
         description="Stages by role, which is the name that requests use. The model's card gives the stage's task."
     )
     defaults: dict[str, str] = Field(
         default_factory=dict,
-        description="By task, the role for requests to /v1 that name none. By default the task's first stage.",
+        description="By task, the role for requests to /v1 that name none. By default, the task's first stage.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)

@@ -36,11 +36,11 @@ def threshold_of(
     collection: float | None = None,
     metric: ComparisonMetric = "cosine",
 ) -> AppliedThreshold:
-    """Return the threshold of /v1 for two embeddings of `embedder`.
+    """Return the threshold that /v1 applies to a comparison of two embeddings of `embedder`.
 
     Args:
         request: threshold of the request, in `metric`.
-        collection: cosine similarity of the collection; ignored for other metrics.
+        collection: threshold of the collection, a cosine similarity; ignored for other metrics.
     """
     given: dict[ThresholdSource, float | None] = {
         "request": request,

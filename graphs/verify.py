@@ -49,7 +49,7 @@ class ComparedFace:
 
     @classmethod
     def of(cls, examined: ExaminedPhoto, row: int) -> "ComparedFace":
-        """Return the face in a row of the outputs of an examined photo whose crops were kept."""
+        """Return the face whose outputs are in row `row` of `examined`, whose crops must have been kept."""
         one = slice(row, row + 1)
         assert examined.crops is not None
         readings = {role: reading[one] for role, reading in examined.readings.items()}
@@ -83,13 +83,13 @@ async def verify(
 ) -> Verification:
     """Compare a face of one encoded photo with a face of another.
 
-    If several faces of a photo count (rule ``all``), the two most similar ones are compared.
+    If several faces of a photo count (rule ``all``), the most similar pair, with one face of each photo, is compared.
 
     Args:
         others: other stages to run on the faces.
 
     Raises:
-        RequestError: raised by `check` before the models run, or a stage is not available.
+        RequestError: raised by `check`, before the models run; or a stage is not available.
         ValueError: a model's output is not finite.
     """
 
@@ -113,7 +113,7 @@ def usable_photo(found: Photo | RequestError, pick: Pick) -> Photo:
 
 
 def _most_similar(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[int, int]:
-    """Return the indices of the two most similar rows of two (faces, size) arrays, whose rows have length 1."""
+    """Return the indices of the most similar pair of rows, one of each (faces, size) array. Rows have length 1."""
     similarities = first @ second.T
     one, two = np.unravel_index(int(similarities.argmax()), similarities.shape)
     return int(one), int(two)

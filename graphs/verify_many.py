@@ -14,7 +14,7 @@ from project.request_error import RequestError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoComparison:
-    """The face of one photo that was compared with the reference."""
+    """The face of one photo that was compared with the reference, and the result."""
 
     face: ComparedFace
     distances: Distances
@@ -67,7 +67,7 @@ async def verify_many(
             refused[number] = error
             return ()
 
-    # First, so that no other photo is examined if it cannot be compared.
+    # The reference comes first, so that no other photo is examined if the reference cannot be compared.
     known = await faces(detector, [reference], one, networks, select=select_reference, keep_crops_of=embedder)
     examined = await faces(detector, photos, pick, networks, select=select, keep_crops_of=embedder)
     [first] = (photo for photo in known.photos if isinstance(photo, ExaminedPhoto))

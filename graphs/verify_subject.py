@@ -45,7 +45,7 @@ async def verify_subject(
         others: other stages to run on the faces.
 
     Raises:
-        RequestError: by `faces_of`; ``NO_FACE_DETECTED``; or by `gallery.reading.reader.Reader.closest_faces`.
+        RequestError: raised by `faces_of` or `gallery.reading.reader.Reader.closest_faces`; or ``NO_FACE_DETECTED``.
         ValueError: a model's output is not finite.
     """
     examined, seconds = await faces_of(detector, photo, pick, [embedder, *others], embedder)

@@ -1,4 +1,4 @@
-"""Write files so that a crash leaves the whole new file or the old one."""
+"""Write files so that a crash leaves either the complete new file or the old one."""
 
 import contextlib
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file that replaces `path`, on disk, if the block succeeds, and is deleted if not.
+    """Yield the path of a temporary file, which replaces `path` durably if the block succeeds and is deleted if not.
 
-    Creates the folder of `path`.
+    The folder of `path` is created if it does not exist.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Clients used by the tools: each always compares the same pair of photos, and waits after a failure."""
+"""Clients used by the tools: one repeats a fixed request, the other checks the content of every response."""
 
 import time
 from collections.abc import Callable
@@ -19,13 +19,12 @@ from load_tests.users.service_user import CHANCE, PAUSE_S, ServiceUser
 class FixedRequestUser(ServiceUser):
     """Posts the file of ``--fixed-body`` to ``--fixed-path``. Locust ends after ``--fixed-count`` requests in total.
 
-    It sends its next request as soon as it has a response. After a failure it waits as long as the service requests,
-    unless the number of requests is fixed.
+    After a failure, it waits for `PAUSE_S`, unless the number of requests is fixed.
     """
 
     only_by_name = True
     sent, ended = count(1), count(1)
-    """Number the requests of all users."""
+    """Counters of the requests that all users have sent, and of those that have ended."""
 
     @task
     def send(self) -> None:
@@ -35,16 +34,16 @@ class FixedRequestUser(ServiceUser):
         headers = {"Content-Type": "application/json"}
         answer = self.ask("POST", path, data=body, headers=headers, inspect=similarity)
         if most and next(self.ended) == most and self.environment.runner:
-            # In another thread, because it ends this user.
+            # In another thread, because quitting ends this user.
             Thread(target=self.environment.runner.quit, daemon=True).start()
         elif answer is None and not most:
             time.sleep(PAUSE_S)
 
 
 class CheckedUser(ServiceUser):
-    """Compares a pair of one person by three routes, enrols embeddings, and finds them again.
+    """Compares two photos of one person on three routes, enrols embeddings, and searches for them.
 
-    `COLLECTION` must exist. The record of an acknowledged enrolment has its ``subject``.
+    `COLLECTION` must exist. The record of an acknowledged enrolment includes its ``subject``.
     """
 
     only_by_name = True
@@ -90,10 +89,10 @@ def similarity(answer: Any) -> dict[str, Any]:
 
 
 def same_person(answer: Any) -> dict[str, Any] | None:
-    """Return no details if two photos of one person match; None if they do not."""
+    """Return {} (no details) if the response is a match with a similarity between 0.6 and 0.8; None otherwise."""
     return {} if answer["match"] is True and 0.6 < similarity(answer)["similarity"] < 0.8 else None
 
 
 def finds(answer: Any, subject: str) -> dict[str, Any] | None:
-    """Return no details if a search found only the subject; None otherwise."""
+    """Return {} (no details) if a search found only `subject`; None otherwise."""
     return {} if [each["subject"] for each in answer["candidates"]] == [subject] else None

@@ -26,7 +26,7 @@ class MatchUser(ServiceUser):
     @does(1, "compare", BY_ADDRESS)
     def match_by_address(self) -> None:
         body = {"image1": self.options.photo_url, "image2": self.photo().base64}
-        # A separate line, because it includes the other site's time.
+        # A separate line of the statistics, because its times include the other site's.
         self.ask("POST", "/match", name="/match by address", json=body)
 
 

@@ -18,7 +18,7 @@ CHANCE = SystemRandom()
 BY_ADDRESS = "address"
 """Tag of the tasks that send a photo by URL."""
 PAUSE_S = 1.0
-"""Seconds a client waits after a failure, as requested by the service's Retry-After."""
+"""Seconds that a client waits after a failure: the value of the service's Retry-After header."""
 ERROR_LENGTH = 200
 
 
@@ -70,9 +70,9 @@ class ServiceUser(FastHttpUser):
 
         Args:
             name: line of the statistics; by default the path.
-            expected: expected statuses.
+            expected: status codes that count as success.
             inspect: returns details of the response to record, or None if its content is wrong.
-            request: json, data, files, params, headers, as geventhttpclient takes them.
+            request: json, data, files, params and headers, passed to geventhttpclient.
         """
         # Locust's types do not cover marking a response as success or failure.
         response: Any
@@ -105,7 +105,7 @@ class ServiceUser(FastHttpUser):
 
 
 def sends(method: str, path: str, *tags: str, **parts: Callable[[Any], Any]) -> Any:
-    """Create a task that sends one request; each part (json, data, files, params) is made from the user."""
+    """Create a task that sends one request. Each part (json, data, files, params) is computed from the user."""
 
     @tag(*tags)
     def send(user: ServiceUser) -> None:
@@ -120,5 +120,5 @@ def does(weight: int, *tags: str) -> Callable[[Any], Any]:
 
 
 def photos_in(*fields: str) -> Callable[[ServiceUser], dict[str, Any]]:
-    """Create form files: a random photo in each of `fields`."""
+    """Return a function that creates form files: a random photo in each of `fields`."""
     return lambda user: {field: user.photo().file for field in fields}

@@ -1,4 +1,4 @@
-"""Clients of the soak test: hostile ones, and ones that run the tasks of all contracts' clients."""
+"""Clients of the soak test: one sends hostile requests, the other runs the tasks of all other clients."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ JSON_ROUTES = ("/match", "/compare", "/mediapipe", "/compare-faces", "/api/v1/ex
 WRONG_FIELDS = (b'{"image1": "%%%%", "image2": {}}', b'{"embedding1": [NaN], "embedding2": [1e999]}')
 WRONG_BODIES = (*WRONG_FIELDS, b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 5000)
 
-# The header of a PNG of 60,000 by 60,000 pixels, another format, and nothing.
+# The header of a PNG of 60,000 by 60,000 pixels, an unsupported format, and an empty file.
 NO_PHOTOS = (bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600802000000"), b"<svg/>", b"")
 
 

@@ -11,13 +11,13 @@ NAMED = "/v1/collections/[name]"
 SUBJECTS = 20
 """Maximum number of subjects that one user enrols from photos."""
 OTHERS = 5
-"""Photos that one photo is compared with in one request."""
+"""Number of photos that a reference photo is compared with in one request."""
 BATCH = 10
-"""Embeddings enrolled in one request."""
+"""Number of embeddings enrolled in one request."""
 
 
 class PhotosUser(ServiceUser):
-    """Detects, embeds, verifies pairs and several photos, and compares what it embedded."""
+    """Detects and embeds faces, verifies pairs and several photos, and compares embeddings."""
 
     weight = 3
     tasks: Any = {  # noqa: RUF012
@@ -105,7 +105,7 @@ class GalleryUser(ServiceUser):
 
     @does(1, "manage")
     def rename(self) -> None:
-        # New ids: enrolling a photo under a former id does not bring its subject back.
+        # Use new ids: once an id has been renamed, enrolling the same photo under it again has no effect.
         former, new = f"guest-{uuid4().hex}", f"guest-{uuid4().hex}"
         if self._enrol(former) and self._enrol("person-0"):
             self._ask("PATCH", f"/subjects/{former}", "/subjects/[id]", json={"metadata": {"visits": 1}})

@@ -41,7 +41,7 @@ def export(card: Card, folder: Path) -> None:
 
 
 def _metadata(outputs: list[str]) -> bytes:
-    """Metadata for one RGB image as input and for the named outputs."""
+    """Return the metadata for an input of one RGB image and for the named outputs."""
     normalisation = metadata.ProcessUnitT(
         optionsType=metadata.ProcessUnitOptions.NormalizationOptions,
         options=metadata.NormalizationOptionsT(mean=[PIXEL_MEAN], std=[PIXEL_STD]),

@@ -2,7 +2,7 @@
 
 Minivision, "Silent-Face-Anti-Spoofing" (2020): a pruned MobileFaceNet (Chen et al., "MobileFaceNets", CCBR 2018). V1SE
 has squeeze-and-excitation (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018) in the last block of each stage.
-The Fourier spectrum, a second target of the training, is not used at run time.
+The Fourier spectrum, a second training target, is not used at run time.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def export(card: Card, folder: Path) -> None:
 def _renamed(state: Weights) -> Weights:
     # DataParallel added the prefix, and a wrapper around the blocks of each stage added ".model".
     weights = {name.removeprefix("module.").replace(".model.", "."): value for name, value in state.items()}
-    # The network was trained on BGR. Flipped, its first kernels accept RGB.
+    # The network was trained on BGR. Flipping its first kernels makes it take RGB.
     return {**weights, "conv1.conv.weight": weights["conv1.conv.weight"][:, ::-1]}
 
 

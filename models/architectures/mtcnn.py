@@ -23,7 +23,7 @@ bias of each output. The outputs are the classes (no face, face), the regression
 SIDES = (None, 24, 48)
 """Sides of the windows of PNet, RNet and ONet, in pixels. None: any from 12."""
 POOLS = ((2,), (3, 3), (3, 3, 2))
-"""Sides of the max poolings after the first convolutions. Their stride is 2."""
+"""Sides of the max poolings after the first convolutions. The stride of every pooling is 2."""
 OUTPUTS = (2, 2, 3)
 """Number of outputs of each network."""
 MEAN, STD = 127.5, 128.0
@@ -37,9 +37,9 @@ def export(card: Card, folder: Path) -> None:
 def export_cascade(networks: Sequence[CascadeArrays], card: Card, folder: Path) -> None:
     """Write PNet, RNet and ONet as the ONNX files of `card`.
 
-    They take windows, float32 (n, height, width, 3) RGB, 0 to 255, and return the probability of a face (n, ...), the
-    box regression (n, 4, ...) and, from ONet, the landmarks (n, 10). Windows are not uint8, because the cascade
-    scales them down: with rounded samples, the IoU with the original's boxes was only 0.86.
+    The networks take windows, float32 (n, height, width, 3) RGB, 0 to 255, and return the probability of a face
+    (n, ...), the box regression (n, 4, ...) and, from ONet, the landmarks (n, 10). Windows are not uint8, because the
+    cascade scales them down: with rounded samples, the IoU with the original's boxes was only 0.86.
     """
     for name, arrays, side, pools, outputs in zip(card.exports, networks, SIDES, POOLS, OUTPUTS, strict=True):
         onnx.save(_network(arrays, side, pools, outputs), folder / name)

@@ -26,7 +26,8 @@ def cascade_arrays(arrays: Sequence[NDArray[np.float32]], outputs: int) -> Casca
     Args:
         arrays: in the file's order: kernel (height, width, in, out), bias and PReLU slopes of each convolution, then
             kernel (in, out) and bias of each fully connected layer. The first fully connected kernel needs no
-            permutation, because both networks flatten by column, row and channel.
+            permutation, because the network of `models.architectures.mtcnn` flattens in the same order: column, row,
+            channel.
         outputs: number of outputs. The classes come last in the file.
     """
     first = len(arrays) - 2 * outputs

@@ -30,7 +30,7 @@ def _checked(card: Card, path: Path) -> ModelProto:
     [crop] = input_of(card).prepared(np.full((1, size, size, 3), 128, np.uint8))
     sizes = output_sizes(path, crop, batch)
     if card.face_task.takes_logits:
-        # After the network has run, because ONNX Runtime rejects a graph with a cycle, in which this would not end.
+        # After the network has run: ONNX Runtime rejects a graph with a cycle, on which this check would never end.
         check_logits(model)
     for entry, length in zip(model.graph.output, sizes, strict=True):
         entry.CopyFrom(onnx.helper.make_tensor_value_info(entry.name, TensorProto.FLOAT, [batch, length]))
@@ -39,6 +39,6 @@ def _checked(card: Card, path: Path) -> ModelProto:
 
 def input_of(card: Card) -> Input:
     """Return the preprocessing on the card."""
-    # Card's validation requires it for this architecture.
+    # The card's validation requires it for this architecture.
     assert card.input is not None
     return card.input

@@ -20,7 +20,7 @@ MEAN_RGB = (123.0, 117.0, 104.0)
 EPSILON = 1e-5
 """Epsilon of every batch normalisation: PyTorch's default."""
 STAGES = {"stage1": 6, "stage2": 6, "stage3": 2}
-"""Number of blocks in each stage of the backbone. The very first is a full convolution, the others are separable."""
+"""Number of blocks in each stage of the backbone. The first block is a full convolution, all others are separable."""
 HALVING = ("stage1.0", "stage1.2", "stage1.4", "stage2.0", "stage3.0")
 """Blocks with stride 2. The stages end at strides 8, 16 and 32."""
 
@@ -28,11 +28,11 @@ HALVING = ("stage1.0", "stage1.2", "stage1.4", "stage2.0", "stage3.0")
 def export(card: Card, folder: Path) -> None:
     """Write the ONNX file.
 
-    It takes photos, uint8 (n, height, width, 3) RGB, of any size, and returns float32 scores (n, anchors), boxes
-    (n, anchors, 4) and landmarks (n, anchors, 10); see `models.detectors.retinaface.decoded`.
+    The network takes photos of any size, uint8 (n, height, width, 3) RGB, and returns float32 scores (n, anchors),
+    boxes (n, anchors, 4) and landmarks (n, anchors, 10); see `models.detectors.retinaface.decoded`.
     """
     state = {name.removeprefix("module."): values for name, values in read_state(folder / card.files[0].name).items()}
-    # The network was trained on BGR. Flipped, its first kernels accept RGB.
+    # The network was trained on BGR. Flipping its first kernels makes it take RGB.
     first = "body.stage1.0.0.weight"
     network = _RetinaFaceGraph({**state, first: state[first][:, ::-1]})
     onnx.save(network.model(), folder / card.exports[0])
@@ -98,7 +98,7 @@ class _RetinaFaceGraph:
         return graph.node("Concat", *rows, name=name, axis=1)
 
     def _convolution(self, x: str, name: str, *, first: int = 0, stride: int = 1, active: bool = True) -> str:
-        """Add a convolution with its batch normalisation: entries `first` and `first` + 1 of a sequence in PyTorch."""
+        """Add a convolution and its batch normalisation: entries `first` and `first + 1` of PyTorch's `Sequential`."""
         kernel, bias = folded(self._weights[f"{name}.{first}.weight"], self._weights, f"{name}.{first + 1}", EPSILON)
         x = self._graph.convolution(x, kernel, bias, stride=stride, padding=kernel.shape[2] // 2)
         return self._graph.node("Relu", x) if active else x

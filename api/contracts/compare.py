@@ -58,7 +58,7 @@ class EmbeddingStats(BaseModel):
 
 
 class EmbeddingMetrics(BaseModel):
-    """One embedding. The time is half of the total, because both are embedded in one call."""
+    """One embedding. Both faces are embedded in one call, and `embedding_time_ms` is half of its duration."""
 
     embedding_time_ms: float
     embedding_dimension: int
@@ -180,7 +180,7 @@ def _embedding(embedding: NDArray[np.float32], seconds: float) -> EmbeddingMetri
 
 
 def _comparison(found: Verification, threshold: float) -> ComparisonMetrics:
-    # The flow has already compared them, but without timing. Comparing them again takes microseconds.
+    # The flow has already compared the embeddings, but without timing. Comparing them again takes microseconds.
     started = time.perf_counter()
     measured = distances(*found.embeddings)
     return ComparisonMetrics(

@@ -36,10 +36,10 @@ ROLE = "arcface"
 DistanceMetric = Literal["cosine", "euclidean", "euclidean_l2"]
 
 RELAXED = Pick("prominent", whole_photo=True)
-"""The pick without `enforce_detection`."""
+"""The pick if `enforce_detection` is false."""
 
 THRESHOLDS: dict[DistanceMetric, float] = {"cosine": 0.68, "euclidean": 4.15, "euclidean_l2": 1.13}
-"""The contract's default thresholds. Two embeddings below this distance are of the same person."""
+"""The contract's default thresholds. Two embeddings with a smaller distance are of the same person."""
 
 
 class DeepfaceHealth(BaseModel):
@@ -63,8 +63,8 @@ class ExtractRequest(BaseModel):
     enforce_detection: bool = Field(
         True,
         strict=True,
-        description="Whether to reject a photo without exactly one face. If false, the prominent face is used, or the "
-        "whole photo if there is no face.",
+        description="Whether to reject a photo without exactly one face. If false, the most prominent face is used, or "
+        "the whole photo if there is no face.",
     )
     align: bool = Field(True, strict=True, description="Whether to rotate the face upright before embedding it.")
 
@@ -79,7 +79,7 @@ class FacialArea(BaseModel):
 
 
 class ExtractResponse(BaseModel):
-    """The embedding of a face, of length 1. If the whole photo was used, face count and confidence are 0."""
+    """A face and its embedding, which has length 1. If the whole photo was used, face count and confidence are 0."""
 
     embedding: list[float]
     face_count: int
@@ -129,8 +129,9 @@ class WarmUpResponse(BaseModel):
 class ModelInfo(BaseModel):
     """The models of this contract.
 
-    `thresholds` are the contract's default distances. `cosine_threshold` is the default cosine similarity of /v1.
-    Embeddings are comparable only if they have the same `embedding_contract`.
+    `thresholds` has the contract's default maximum distance of a match for each metric. `cosine_threshold` is the
+    default minimum cosine similarity of a match in /v1. Embeddings are comparable only if they have the same
+    `embedding_contract`.
     """
 
     model: str
@@ -159,7 +160,7 @@ class DeepfaceError(BaseModel):
 
 
 CODES = GENERAL_STATUSES.keys() | {"NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", "INVALID_IMAGE", "DOWNLOAD_FAILED"}
-"""The contract's error codes, and those of every contract."""
+"""The contract's error codes, including those that all contracts share."""
 _KNOWN_AS = {
     "IMAGE_TOO_LARGE": "INVALID_IMAGE",
     "IMAGE_TOO_COMPLEX": "INVALID_IMAGE",
@@ -259,7 +260,7 @@ async def get_model_info(service: CurrentService) -> ModelInfo:
 
 
 class Unaligned:
-    """An embedder that reads the box of a face without rotating it upright.
+    """An embedder whose crops are the boxes of faces, not rotated upright.
 
     Args:
         embedder: the embedder to call.

@@ -1,7 +1,7 @@
 """The contract of the face database service (seed 001): add, match, list and delete faces.
 
-Both variants of the service are the same routes with ``model=facenet`` or ``model=arcface`` (default) in the form or
-the query. Each variant has its own collection, ``faces-facenet`` or ``faces-arcface``.
+The service's two variants have the same routes. ``model`` in the form or the query selects one: ``arcface`` (default)
+or ``facenet``. Each variant has its own collection, ``faces-arcface`` or ``faces-facenet``.
 """
 
 import time
@@ -37,10 +37,10 @@ PATHS = ("add_face", "match_face", "list_faces", "delete_face", "stats")
 
 Variant = Literal["arcface", "facenet"]
 THRESHOLDS: dict[Variant, float] = {"facenet": 0.7, "arcface": 0.75}
-"""The contract's thresholds."""
+"""The contract's default thresholds."""
 COLLECTIONS = frozenset(f"faces-{variant}" for variant in THRESHOLDS)
 CONFIDENCES = ((0.9, "very_high"), (0.8, "high"), (0.7, "medium"))
-"""Minimum similarity of each confidence; below the last, it is ``low``."""
+"""Minimum similarity for each confidence. Below the last minimum, the confidence is ``low``."""
 
 NOT_FOUND = "FACE_NOT_FOUND"
 STARTED = time.monotonic()
@@ -92,7 +92,7 @@ class FaceList(BaseModel):
 
 
 class DeletedFace(BaseModel):
-    """A deleted face and the number of remaining ones."""
+    """A deleted face and the number of remaining faces."""
 
     message: str
     deleted_id: str
@@ -262,7 +262,7 @@ async def _collection(service: Service, variant: Variant) -> Collection | None:
 
 
 async def _unless_missing(asked: Awaitable[Result]) -> Result | None:
-    """Return what the gallery answers. None if there is no such collection."""
+    """Return the gallery's answer. None if the collection does not exist."""
     try:
         return await asked
     except RequestError as refused:

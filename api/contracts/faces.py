@@ -29,7 +29,7 @@ ROLE = "facenet"
 
 MAX_DISTANCE = 1.0
 MIN_COSINE = 0.4
-"""The contract's rule: a match is below this distance or above this cosine similarity."""
+"""The contract's rule: a match has a distance below `MAX_DISTANCE` or a cosine similarity above `MIN_COSINE`."""
 
 
 class FaceFound(BaseModel):
@@ -58,7 +58,7 @@ class NoFaceFound(FaceFound, FaceError):
 
 
 class FaceEmbedding(BaseModel):
-    """The embedding of a photo's most prominent face, of length 1."""
+    """The embedding of a photo's most prominent face. It has length 1."""
 
     embedding: list[float]
     dimensions: int

@@ -226,7 +226,8 @@ def _loaded(name: str, photo: bytes | BaseException) -> bytes:
 def _confidence(margin: float) -> float:
     """Return the confidence in a verdict whose similarity is `margin` above or below the threshold: 0.5 to 1.
 
-    A logistic function with slope 9, which reproduces the contract's example: 0.92 for 0.87 against 0.6.
+    A logistic function with slope 9, which reproduces the contract's example: 0.92 for a similarity of 0.87 and a
+    threshold of 0.6.
     """
     return 1 / (1 + math.exp(-9 * abs(margin)))
 

@@ -41,7 +41,7 @@ class DisassociateFacesRequest(UserFacesRequest):
 
 @performed_once
 async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict[str, Any]:
-    """Give faces without a user to a user, in one commit. Faces that it already has are ignored, as at AWS."""
+    """Give faces without a user to a user, in one commit. Faces that the user already has are ignored, as in AWS."""
     user = request.user_id
     collection, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
@@ -66,7 +66,7 @@ async def associate_faces(call: AwsCall, request: AssociateFacesRequest) -> dict
 
 @performed_once
 async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -> dict[str, Any]:
-    """Take faces from a user in one commit. They stay in the collection. Faces without a user are ignored."""
+    """Take faces from a user in one commit. The faces stay in the collection. Faces without a user are ignored."""
     user = request.user_id
     _, faces, refused = await _requested_faces(call, request)
     own = {face_id for face_id, (subject, _) in faces.items() if subject == user}
@@ -87,7 +87,12 @@ async def disassociate_faces(call: AwsCall, request: DisassociateFacesRequest) -
 async def _requested_faces(
     call: AwsCall, request: UserFacesRequest
 ) -> tuple[Collection, dict[str, tuple[str, NDArray[np.float32]]], list[dict[str, Any]]]:
-    """Return the collection, the faces of the user and those requested that no user has, and entries for the others."""
+    """Look up the user's faces and the requested faces.
+
+    Returns:
+        The collection; subject and embedding, by face id, of the user's faces and of the requested faces without a
+        user; and the response's entries for the other requested faces.
+    """
     user, wanted = request.user_id, request.faces
     refuse_lone(user)
     collection, faces = await call.service.stages.gallery.subject_and_faces(request.collection_id, user, wanted)

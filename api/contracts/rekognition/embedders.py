@@ -12,7 +12,7 @@ def collection_embedder(stages: Stages, collection: Collection) -> FaceStage:
     """Return the embedder of a collection.
 
     Raises:
-        RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` if another model has its role by now, or ``UNKNOWN_EMBEDDER``.
+        RequestError: ``EMBEDDING_CONTRACT_MISMATCH`` if its role now has another model, or ``UNKNOWN_EMBEDDER``.
     """
     embedder = stages.network(EMBEDDER.name, collection.kind.embedder)
     if embedder.card.embedding_contract != collection.kind.contract:
@@ -21,7 +21,7 @@ def collection_embedder(stages: Stages, collection: Collection) -> FaceStage:
 
 
 def similarity_scale(embedder: FaceStage) -> SimilarityScale:
-    """Return the scale on which an embedder's similarities are stated.
+    """Return the scale that converts an embedder's similarities to percentages.
 
     Raises:
         RequestError: ``SIMILARITY_NOT_MEASURED`` if its card has none.
@@ -30,6 +30,6 @@ def similarity_scale(embedder: FaceStage) -> SimilarityScale:
         raise RequestError(
             "SIMILARITY_NOT_MEASURED",
             f"The similarities of the model {embedder.card.name} have not been measured; "
-            "docs/rekognition.md#similarity says how",
+            "docs/rekognition.md#similarity explains how to measure them",
         )
     return scale

@@ -29,8 +29,8 @@ MEDIA_TYPE = "application/x-amz-json-1.1"
 class RekognitionEndpoint:
     """ASGI app for the requests that `target.has_target` recognises.
 
-    A request needs a valid signature even if the service requires no keys. It counts towards the rate limit of its key
-    if the signature is valid, and otherwise towards that of its IP address.
+    A request needs a valid signature even if the service requires no keys. With a valid signature, it counts towards
+    the rate limit of its key, otherwise towards the rate limit of its IP address.
 
     Attributes:
         hops: see `api.access.caller_address`.
@@ -61,7 +61,7 @@ class RekognitionEndpoint:
             return self.refuse(request, RequestError("UNKNOWN_OPERATION", f"{message}; see docs/rekognition.md"))
         request.state.operation = name
         if not request.headers.get("content-type", "").startswith(MEDIA_TYPE):
-            # Also because the bounds of JSON bodies do not apply to forms.
+            # The limits of JSON bodies do not apply to forms.
             return self.refuse(request, RequestError("INVALID_JSON", f"Content-Type must be {MEDIA_TYPE}"))
         call: AwsCall | None = None
         response: Response | None = None

@@ -14,11 +14,11 @@ from project.request_error import RequestError
 
 PageSize = Annotated[int, Field(ge=0, le=4096)]
 MAX_PAGE = 4096
-"""Maximum number of items on a page, and their number if the request has none."""
+"""Maximum and default number of items on a page."""
 
 
 class CreateCollectionRequest(AwsCollectionRequest):
-    """A collection to create, for embeddings of the default embedder. Tags are refused."""
+    """A collection to create, for embeddings of the default embedder. Tags are rejected."""
 
     tags: dict[str, str] = Field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class ListCollectionsRequest(AwsModel):
 async def create_collection(call: AwsCall, request: CreateCollectionRequest) -> dict[str, Any]:
     """Create a collection."""
     if request.tags:
-        raise RequestError("INVALID_REQUEST", "Tags: this service has no tags")
+        raise RequestError("INVALID_REQUEST", "Tags: this service does not support tags")
     stages = call.service.stages
     kind = embedding_kind(stages.network(EMBEDDER.name, None))
     made = await stages.gallery.create(request.collection_id, kind, None)
@@ -54,7 +54,7 @@ async def list_collections(call: AwsCall, request: ListCollectionsRequest) -> di
 
 async def describe_collection(call: AwsCall, request: AwsCollectionRequest) -> dict[str, Any]:
     """Describe a collection, and count its faces and users."""
-    # A face without a user is a subject of its own.
+    # Each face without a user is stored as a subject, which is not a user.
     found, faces, users = await call.service.stages.gallery.totals(request.collection_id, LONE_SUBJECT)
     return {
         "FaceCount": faces,

@@ -1,6 +1,6 @@
 """Descriptions of faces in AWS's form.
 
-Coordinates are fractions of the photo's width and height, percentages are 0 to 100.
+Coordinates are fractions of the photo's width and height. Percentages are 0 to 100.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ SHARP = 100.0
 
 
 def detail_stages(stages: Stages, attributes: Sequence[str], member: str = "Attributes") -> Mapping[str, FaceStage]:
-    """Return the stages that a face's details need, by task: the pose always, if there is a stage for it.
+    """Return the stages that a face's details need, by task: pose always, eyes if requested, each if configured.
 
     Args:
-        member: name of the member of the request with the attributes, for errors.
+        member: name of the request's member that has the attributes, for errors.
 
     Raises:
-        RequestError: ``INVALID_REQUEST`` if no stage gives an attribute that was asked for by name.
+        RequestError: ``INVALID_REQUEST`` if an attribute that is requested by name is not available.
     """
     available = {"DEFAULT", "ALL"} | ({"EYES_OPEN"} if EYES.name in stages.defaults else set())
     for name in attributes:
@@ -54,7 +54,7 @@ def confidence(photo: Photo, index: int) -> float:
 
 
 def face_detail(photo: Photo, index: int) -> dict[str, Any]:
-    """Describe a face of `photo` as far as the detector's result goes."""
+    """Describe a face of `photo` from the detector's result alone."""
     face, quality = photo.faces[index], photo.face_qualities[index]
     return {
         "BoundingBox": bounding_box(photo, index),
@@ -82,7 +82,7 @@ def examined_detail(examined: ExaminedPhoto, row: int, details: Mapping[str, Fac
     outputs = {task: examined.readings[stage.role][row] for task, stage in details.items()}
     if POSE.name in outputs:
         pose = PoseAnswer.of(examined.photo.faces[index], outputs[POSE.name])
-        # AWS counts a turn to the right edge of the photo as positive.
+        # For AWS, a turn towards the right edge of the photo is positive.
         described["Pose"] = {"Roll": pose.roll, "Yaw": -pose.yaw, "Pitch": pose.pitch}
     if EYES.name in outputs:
         eyes = EyesAnswer.of(outputs[EYES.name])

@@ -27,7 +27,7 @@ def face_id_of(uuid: str) -> str:
 
 
 def lone_subject(hex_digits: str) -> str:
-    """Return the subject of a face without a user, which 32 hex digits identify."""
+    """Return the id of the subject for a face without a user, given the 32 hex digits that identify it."""
     return LONE_PREFIX + hex_digits
 
 
@@ -47,7 +47,7 @@ def refuse_lone(user: str) -> None:
 
 
 def model_version(collection: Collection) -> str:
-    """Return the FaceModelVersion of a collection: only faces of the same one can be compared."""
+    """Return the FaceModelVersion of a collection: only faces with the same version can be compared."""
     return f"{collection.kind.model}-{collection.kind.contract}"
 
 
@@ -59,7 +59,7 @@ def stored_face(collection: Collection, face: StoredFace) -> dict[str, Any]:
 
 
 def described_face(collection: Collection, face_id: str, label: str, place: FacePlace | None) -> dict[str, Any]:
-    """Describe a face without its user. Only faces that this API has indexed have a place."""
+    """Describe a face, but not its user. Only faces that this API has indexed have a place."""
     described: dict[str, Any] = {"FaceId": uuid_of(face_id), "IndexFacesModelVersion": model_version(collection)}
     if label:
         described["ExternalImageId"] = label
@@ -71,5 +71,5 @@ def described_face(collection: Collection, face_id: str, label: str, place: Face
 
 
 def refused_face(face_id: str, reason: str, user: str | None = None) -> dict[str, Any]:
-    """Describe a face that was not changed, with AWS's reason and the user that it belongs to, if that is why."""
+    """Describe a face that was not changed, with AWS's reason, and its `user` if that is the reason."""
     return {"FaceId": uuid_of(face_id), "Reasons": [reason], **({"UserId": user} if user else {})}

@@ -30,7 +30,7 @@ class IndexFacesRequest(AwsCollectionRequest):
 async def index_faces(call: AwsCall, request: IndexFacesRequest) -> dict[str, Any]:
     """Add the faces of a photo to a collection in one commit, each as a face without a user, largest first.
 
-    Faces that the same photo with the same ExternalImageId has added before keep their ids and users.
+    If the same photo is indexed again with the same ExternalImageId, its faces keep their ids and users.
     """
     service, stages = call.service, call.service.stages
     details = detail_stages(stages, request.detection_attributes, "DetectionAttributes")

@@ -70,7 +70,7 @@ async def _faces(
 
 
 async def delete_faces(call: AwsCall, request: DeleteFacesRequest) -> dict[str, Any]:
-    """Delete faces in one commit. A user's faces must be disassociated first, as at AWS."""
+    """Delete faces in one commit. A user's faces must be disassociated first, as AWS requires."""
     gallery, wanted = call.service.stages.gallery, list(dict.fromkeys(map(face_id_of, request.face_ids)))
     call.audit.add(faces=wanted)
     known = await gallery.delete_faces(request.collection_id, wanted, LONE_SUBJECT)

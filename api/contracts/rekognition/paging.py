@@ -11,7 +11,7 @@ def page_token(last: str) -> str:
 
 
 def last_item(token: str | None) -> str:
-    """Return the last item of the previous page; empty without a token.
+    """Return the last item of the previous page; an empty string if there is no token.
 
     Raises:
         RequestError: ``INVALID_PAGE``.
@@ -23,5 +23,5 @@ def last_item(token: str | None) -> str:
 
 
 def invalid_token() -> RequestError:
-    """Return the error for a token that no page of the list has."""
-    return RequestError("INVALID_PAGE", "NextToken is not one that this operation returned")
+    """Return the error for a token that is not from a page of the list."""
+    return RequestError("INVALID_PAGE", "NextToken was not returned by this operation")

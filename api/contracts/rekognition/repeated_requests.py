@@ -1,7 +1,7 @@
-"""Changes to users. A request with a ClientRequestToken is performed once, and a repeated one gets the same answer.
+"""Changes to users. A request with a ClientRequestToken is performed once, and its repetitions get the same answer.
 
-Only successful answers are kept, until the next clean-up. If the answer was not kept, the request is performed again,
-and may then answer differently. The first request and its repetitions are audited with the same ids.
+Only successful answers are kept, and only until the next clean-up. If no answer was kept, the request is performed
+again, and its answer may differ. The first request and its repetitions are audited with the same ids.
 """
 
 import json
@@ -18,7 +18,7 @@ from gallery.records import KeptAnswer, Reassignment, digest
 from project.request_error import RequestError
 
 UNRELATED = ("UNAVAILABLE", "STORAGE_FULL")
-"""Codes of errors that an earlier request cannot have caused. Asking the writer for its answer would fail as well."""
+"""Codes of errors that an earlier request cannot have caused. Asking the writer for its answer would also fail."""
 
 
 class UserChangeRequest(AwsCollectionRequest):
@@ -39,7 +39,7 @@ def kept_answer(call: AwsCall, request: UserChangeRequest, answer: dict[str, Any
         return None
     operation = to_snake(type(request).__name__.removesuffix("Request"))
     token = f"{operation} {call.key.id} {request.client_request_token}"
-    # The digest includes the token, which is stored nowhere, so that it does not reveal the user.
+    # The digest of the request covers its token, which is stored nowhere, so the digest does not reveal the user.
     return KeptAnswer((token, digest(request.model_dump_json())), json.dumps(answer))
 
 
@@ -49,7 +49,7 @@ Requested = TypeVar("Requested", bound=UserChangeRequest)
 def performed_once(
     perform: Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]],
 ) -> Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]]:
-    """Answer a request that fails because an earlier one with the same token succeeded, like that one.
+    """If a request fails, return the answer to an earlier one with the same token, if that one succeeded.
 
     Raises:
         RequestError: raised by `perform`, or ``IDEMPOTENCY_KEY_REUSED``: the token was sent with other parameters.
@@ -80,11 +80,11 @@ async def reassigned(
     keep: Sequence[str] = (),
     drop: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Give faces to other subjects, unless an earlier request with the same token did.
+    """Give faces to other subjects, unless an earlier request with the same token has already done so.
 
     Args:
         moves, keep, drop: see `gallery.writing.subject_changes.SubjectChanges.reassign_faces`.
-        answer_for: returns the answer to the request if these of the faces have got their new subjects.
+        answer_for: returns the answer to the request, given the ids of the faces that were moved.
 
     Raises:
         RequestError: ``IDEMPOTENCY_KEY_REUSED``, or raised by `reassign_faces`.

@@ -13,14 +13,14 @@ from project.request_error import RequestError
 
 FaceId = Annotated[str, Field(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 UserId = Annotated[str, Field(min_length=1, max_length=512)]
-"""A user that may have been enrolled by another API, with any id of a subject."""
+"""Id of a user. Any id of a subject is valid, because another API may have enrolled the user."""
 Percent = Annotated[float, Field(ge=0, le=100)]
 QualityFilter = Literal["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"]
-"""Every filter but NONE is the quality gate of enrolment."""
+"""Every value except NONE applies the quality gate of enrolment."""
 
 
 class AwsModel(BaseModel):
-    """A part of a request. Fields have the names of AWS; unknown ones are ignored, as new clients may send more."""
+    """A part of a request. Fields have AWS's names. Unknown fields are ignored, because newer clients may send more."""
 
     model_config = ConfigDict(alias_generator=to_pascal, frozen=True, strict=True)
 
@@ -41,7 +41,7 @@ class Image(AwsModel):
         """Return the encoded photo.
 
         Args:
-            member: name of the member of the request, for errors.
+            member: name of the request's member, for errors.
 
         Raises:
             RequestError: ``S3_OBJECT``, or as raised by `from_base64`.
@@ -59,6 +59,6 @@ def first_problem(error: ValidationError) -> RequestError:
     if problem["type"] == "json_invalid":
         return RequestError("INVALID_JSON", "The body is not valid JSON")
     place = ".".join(map(str, problem["loc"]))
-    # AWS reads the body before it checks any value, so a value of another type is an error of the body.
+    # AWS parses the body before it checks values, so it reports a value of the wrong type as an error in the body.
     code = "INVALID_JSON" if problem["type"].endswith("_type") else "INVALID_REQUEST"
     return RequestError(code, re.sub("^: ", "", f"{place}: {problem['msg']}"))

@@ -1,4 +1,4 @@
-"""Errors in AWS's form: statuses and codes by which clients raise typed exceptions and decide whether to retry."""
+"""Errors in AWS's format. Clients use the code and status to choose an exception and to decide whether to retry."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "INVALID_IMAGE": ("InvalidImageFormatException", 400),
     "IMAGE_TOO_COMPLEX": ("InvalidImageFormatException", 400),
     "IMAGE_TOO_LARGE": ("ImageTooLargeException", 400),
-    # The image is the only large part of a request.
+    # Only an image can make a request too large.
     "BODY_TOO_LARGE": ("ImageTooLargeException", 400),
     "S3_OBJECT": ("InvalidS3ObjectException", 400),
     "COLLECTION_NOT_FOUND": ("ResourceNotFoundException", 400),
@@ -32,7 +32,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "SIMILARITY_NOT_MEASURED": ("ResourceNotReadyException", 400),
     "INVALID_PAGE": ("InvalidPaginationTokenException", 400),
     "STORAGE_FULL": ("ServiceQuotaExceededException", 400),
-    # Clients retry the rest.
+    # Clients retry after the errors below.
     "RATE_LIMITED": ("ProvisionedThroughputExceededException", 400),
     "REQUEST_TIMEOUT": ("RequestTimeoutException", 408),
     "OVERLOADED": ("ThrottlingException", 500),
@@ -41,7 +41,7 @@ AWS_ERRORS: Mapping[str, tuple[str, int]] = {
     "INTERNAL_ERROR": ("InternalServerError", 500),
     "COLLECTION_UNREADABLE": ("InternalServerError", 500),
 }
-"""AWS's code and the HTTP status by error code; `INVALID` for any other."""
+"""AWS's code and the HTTP status by error code. Other errors become `INVALID`."""
 
 MESSAGES: Mapping[str, str] = {
     "SUBJECT_NOT_FOUND": "The collection has no user with this UserId",
@@ -49,11 +49,11 @@ MESSAGES: Mapping[str, str] = {
     "SUBJECT_EXISTS": "The collection already has a user with this UserId",
     "IDEMPOTENCY_KEY_REUSED": "ClientRequestToken was already used for a request with other parameters",
 }
-"""Messages in the words of AWS, instead of those of the gallery."""
+"""Messages that use AWS's terms instead of the gallery's."""
 
 
 def error_answer(refused: RequestError, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Convert an error to the form of AWS's JSON protocol."""
+    """Convert an error to the format of AWS's JSON protocol."""
     code, status = AWS_ERRORS.get(refused.code, INVALID)
     return status, {
         "__type": code,

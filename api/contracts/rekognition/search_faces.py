@@ -58,7 +58,7 @@ async def search_faces_by_image(call: AwsCall, request: SearchFacesByImageReques
     stages = call.service.stages
     collection = await stages.gallery.collection(request.collection_id)
     embedder, photo = collection_embedder(stages, collection), request.image.photo(call.service)
-    # Without the other faces, the detector is faster.
+    # The detector is faster if it returns only the largest face.
     examined, _ = await admitted_faces(call, photo, [embedder], request.quality_filter, pick=Pick("largest"))
     if not examined.asked:
         raise RequestError("INVALID_REQUEST", "Image: the photo has no face that can be searched for")

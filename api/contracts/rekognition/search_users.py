@@ -17,7 +17,7 @@ from telemetry.request_record import count_match
 
 MaxUsers = Annotated[int, Field(ge=1, le=500)]
 FIRST_USERS = 20
-"""Number of users that a search asks for first. More take longer, and few requests match as many."""
+"""Number of users that a search first asks for. Few requests match more, and asking for more takes longer."""
 
 
 class SearchUsersRequest(AwsCollectionRequest):
@@ -93,7 +93,7 @@ async def _matching_users(
     """Return the collection, and the users that reach the request's threshold, best first, except `searched`.
 
     Args:
-        find: returns the collection, and this number of the most similar subjects, best first.
+        find: returns the collection and the most similar subjects, best first, given their number.
     """
     threshold, count = request.user_match_threshold, min(request.max_users, FIRST_USERS) + 1
     while True:
@@ -105,7 +105,7 @@ async def _matching_users(
             for percent, subject in similar
             if percent >= threshold and user_of(subject) and subject != searched
         ]
-        # There may be more, also because faces without a user may come before users.
+        # Otherwise, more users may match: faces without a user may have come before them.
         if len(matches) >= request.max_users or len(hits) < count or similar[-1][0] < threshold:
             break
         count *= 4

@@ -36,7 +36,7 @@ class DeleteUserRequest(UserChangeRequest):
 async def create_user(call: AwsCall, request: CreateUserRequest) -> dict[str, Any]:
     """Create a user without faces."""
     if user_of(request.user_id) is None:
-        raise RequestError("INVALID_REQUEST", f"UserId: ids of {LONE_PREFIX} and 32 hex digits are reserved")
+        raise RequestError("INVALID_REQUEST", f"UserId: {LONE_PREFIX} followed by 32 hex digits is reserved")
     token = request.client_request_token or secrets.token_hex()
     digest = hashlib.sha256(token.encode()).hexdigest()
     kept = kept_answer(call, request, {})
@@ -55,7 +55,7 @@ async def list_users(call: AwsCall, request: ListUsersRequest) -> dict[str, Any]
 
 @performed_once
 async def delete_user(call: AwsCall, request: DeleteUserRequest) -> dict[str, Any]:
-    """Delete a user. Its faces stay in the collection, each without a user."""
+    """Delete a user. Its faces stay in the collection, without a user."""
     user = request.user_id
     refuse_lone(user)
     _, found = await call.service.stages.gallery.faces_if_any(request.collection_id, user)

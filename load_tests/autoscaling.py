@@ -1,4 +1,4 @@
-"""`python -m load_tests.autoscaling`: a stepped load and the replicas that follow it (docs/sizing.md)."""
+"""`python -m load_tests.autoscaling`: show how the number of replicas follows a stepped load (docs/sizing.md)."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -16,11 +16,11 @@ from load_tests.results import draw, table
 
 CLIENTS = 8
 PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
-"""The phases: the loaded route, or none, and the duration in seconds."""
+"""The phases: the route to load (empty for none) and the duration in seconds."""
 
 
 def phase_figures(samples: Sequence[Sample], requests: Iterable[Request]) -> dict[str, str]:
-    """Return the minimum and maximum replicas of each deployment in a phase, and figures of the requests that ended."""
+    """Return the range of each deployment's replicas in a phase, and figures of the requests that ended in it."""
     begin, end, figures = samples[0].at, samples[-1].at, dict[str, str]()
     for name in sorted({name for each in samples for name in each.counts}):
         counts = [each.counts[name] for each in samples]
@@ -33,7 +33,7 @@ def phase_figures(samples: Sequence[Sample], requests: Iterable[Request]) -> dic
 
 
 def main(config: ConfigOption = ROOT / "configs" / "autoscaling.yaml") -> None:
-    """Serve, send, print and plot."""
+    """Run the service under the load, and print and plot its replicas and response times."""
     pair, records = enlarged_pair(), RESULTS / "autoscaling.jsonl"
     samples, requests, phases = list[Sample](), list[Request](), list[dict[str, str]]()
     with running_service(config) as service:

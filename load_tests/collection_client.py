@@ -33,7 +33,7 @@ class CollectionClient:
         self._send("PUT", self._path, json={"embedder": embedder})
 
     def enrol(self, faces: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
-        """Enrol pairs of subject and embedding in one request."""
+        """Enrol (subject, embedding) pairs in one request."""
         rows = [{"subject": subject, "values": values.tolist()} for subject, values in faces]
         body = {"contract": self.kind["contract"], "embeddings": rows}
         self._send("POST", f"{self._path}/embeddings", json=body)
@@ -49,7 +49,7 @@ class CollectionClient:
         self._send("DELETE", f"{self._path}?with_faces=true")
 
     def clean(self) -> None:
-        """Erase deleted faces of all collections."""
+        """Erase the deleted faces of all collections."""
         self._send("POST", "/v1/gallery/clean")
 
     def delete(self, subject: str) -> None:
@@ -57,7 +57,7 @@ class CollectionClient:
         self._send("DELETE", f"{self._path}/subjects/{quote(subject, safe='')}")
 
     def list_subjects(self, after: str) -> None:
-        """List 100 subjects."""
+        """List up to 100 subjects whose ids follow `after`."""
         self._send("GET", f"{self._path}/subjects", fields={"after": after, "limit": "100"})
 
     def count(self) -> None:
@@ -65,12 +65,12 @@ class CollectionClient:
         self._send("GET", self._path)
 
     def search_body(self, probe: NDArray[np.float32]) -> bytes:
-        """Return the body of a search, so that encoding it is not measured."""
+        """Encode the body of a search. This is a separate step, so that it is not measured."""
         embedding = {"contract": self.kind["contract"], "values": probe.tolist()}
         return json.dumps({"embedding": embedding, "top_k": 1, "threshold": -1}).encode()
 
     def search(self, body: bytes) -> str:
-        """Return the most similar subject."""
+        """Search with a body from `search_body`, and return the most similar subject."""
         headers = {"Content-Type": "application/json"}
         answer = self._send("POST", f"{self._path}/search/embedding", body=body, headers=headers)
         return str(answer.json()["candidates"][0]["subject"])

@@ -22,12 +22,12 @@ EMBEDDER = "arcface"
 PAIR_ROUTES = ("/match", "/compare", "/mediapipe")
 ROUTES = (*PAIR_ROUTES, f"{COLLECTION}/embeddings", f"{COLLECTION}/search/embedding")
 ANSWERS = 3
-"""Responses required from each route before the first kill and after each."""
+"""Responses required from each route before the first kill and after each kill."""
 LIMIT_S = 60
 
 
 def well_again(records: Path, since: float) -> list[Request]:
-    """Wait until each route has served `ANSWERS` requests sent after `since`; return all that ended after it.
+    """Wait until each route has served `ANSWERS` requests sent after `since`; return all requests that ended since.
 
     Raises TimeoutError after `LIMIT_S`.
     """
@@ -58,9 +58,12 @@ def main(
     clients: Annotated[int, typer.Option(min=1, help="Number of concurrent clients.")] = 8,
     causes: Annotated[bool, typer.Option(help="Print the error of each failed request.")] = False,
 ) -> None:
-    """Serve, send, kill and print; the exit status is 1 if a response was wrong or an enrolment was lost."""
+    """Run the service under load, kill its processes, and print the results.
+
+    The exit status is 1 if a response was wrong or an enrolment was lost.
+    """
     console, records = Console(), RESULTS / "faults.jsonl"
-    made = table("killed", "sent", "failed", "wrong", "all well after")
+    made = table("killed", "sent", "failed", "wrong", "recovered after")
     with running_service(config) as service:
         httpx.put(f"{service.address}{COLLECTION}", json={"embedder": EMBEDDER}, trust_env=False).raise_for_status()
         with load(service.address, "CheckedUser", clients, records):
@@ -82,7 +85,7 @@ def main(
         subjects = [each.details["subject"] for each in requests if "subject" in each.details]
         missing = lost(service.address, subjects)
     console.print(made)
-    console.print(f"{len(subjects)} enrolments were acknowledged, {len(missing)} of them were lost")
+    console.print(f"{len(subjects)} enrolments were acknowledged, of which {len(missing)} were lost")
     raise typer.Exit(bool(missing or any(map(wrong, requests))))
 
 

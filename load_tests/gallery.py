@@ -1,6 +1,7 @@
-"""`python -m load_tests.gallery`: searches, enrolments and lists in a large gallery over HTTP (docs/performance.md).
+"""`python -m load_tests.gallery`: measure a large gallery's searches, enrolments and listings over HTTP.
 
-With one photo per person, embeddings are random directions, the hardest case for an index, because no two are close.
+See docs/performance.md. With one photo per person, embeddings are random directions. This is the hardest case for an
+index, because no two embeddings are close.
 """
 
 import json
@@ -26,12 +27,12 @@ from load_tests.results import machine, table
 from load_tests.synthetic_faces import PROBES, Vectors, exact_rows, subject_of, synthetic_faces, write_parquet
 
 BATCH, BATCHES = 1000, 10
-"""Embeddings in a JSON request, and the number of these requests."""
+"""Embeddings per JSON request, and number of such requests."""
 CLIENTS = 16
 ROUNDS = 5
-"""One client, many clients and numpy take turns this often, because the speed of a shared machine varies."""
+"""Number of rounds in which one client, many clients and numpy take turns, because a shared machine's speed varies."""
 REPEATS = 3
-"""How often many clients send each probe."""
+"""Number of times that each probe is sent when many clients search."""
 SINGLES = 50
 """Faces enrolled one at a time."""
 TIMEOUT_S = 3600
@@ -42,8 +43,8 @@ class Timing:
     """Collects the times of calls.
 
     Attributes:
-        milliseconds: of each call.
-        seconds: in which the calls were made.
+        milliseconds: duration of each call.
+        seconds: total duration of all runs.
     """
 
     def __init__(self) -> None:
@@ -67,18 +68,18 @@ class Timing:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Median, 95th percentile and rate."""
+        """Median, 95th percentile and rate of the calls."""
         p50, p95 = np.percentile(self.milliseconds, (50, 95)).tolist()
         return {"p50_ms": p50, "p95_ms": p95, "per_second": len(self.milliseconds) / self.seconds}
 
 
 def connections(service: RunningService) -> HTTPConnectionPool:
-    """Return a connection for each client."""
+    """Return a pool with a connection for each client."""
     return connection_from_url(service.address, maxsize=CLIENTS, block=True, timeout=TIMEOUT_S, retries=False)
 
 
 def reader_bytes(service: RunningService) -> list[int]:
-    """Return the memory of each reader. Shared pages are divided (PSS)."""
+    """Return the memory of each reader in bytes, as its proportional set size (PSS)."""
     readers = [each for each, name in sample(service.process).replicas.items() if name == "gallery-reader"]
     return [psutil.Process(each).memory_full_info().pss for each in readers]
 
@@ -94,7 +95,7 @@ def fill(client: CollectionClient, faces: Vectors, photos: int, collection: str)
 
 
 def present(title: str, timings: Mapping[str, Timing], figures: Mapping[str, float]) -> None:
-    """Print a table of calls and one of other figures."""
+    """Print a table of the timings and a table of the other figures."""
     made, summary = table(title, "p50 ms", "p95 ms", "per second"), table("", "")
     for what, timing in timings.items():
         made.add_row(what, *(f"{number:.1f}" for number in timing.figures.values()))
@@ -106,14 +107,14 @@ def present(title: str, timings: Mapping[str, Timing], figures: Mapping[str, flo
 def main(
     faces: Annotated[int, typer.Option(min=1000, max=5_000_000, help="Embeddings to enrol.")] = 100_000,
     photos: Annotated[int, typer.Option(min=1, help="Embeddings per person.")] = 1,
-    searches: Annotated[int, typer.Option(min=30, max=10_000, help="Probes.")] = 300,
-    embedder: Annotated[str, typer.Option(help="Role of the embedder that determines their size.")] = "arcface",
+    searches: Annotated[int, typer.Option(min=30, max=10_000, help="Number of probes.")] = 300,
+    embedder: Annotated[str, typer.Option(help="Role of the embedder whose embedding size is used.")] = "arcface",
     config: ConfigOption = CONFIG,
     keep: Annotated[
         Path | None, typer.Option(help="Folder that keeps the filled gallery, so that later runs need not import it.")
     ] = None,
 ) -> None:
-    """Enrol, search and list, print the results, and write them to data/bench."""
+    """Measure enrolments, searches and listings, print the results, and write them to data/bench."""
     figures: dict[str, float] = {}
     by_json, alone, together, product, single, cleaning, listing, counting = (Timing() for _ in range(8))
     with ExitStack() as stack:

@@ -40,17 +40,17 @@ def add_options(parser: ArgumentParser) -> None:
     parser.set_defaults(stop_timeout="60")
     think: dict[str, Any] = {"nargs": 2, "type": float, "default": [0.5, 2.0], "metavar": ("MIN", "MAX")}
     add = parser.add_argument_group("facegraph: users").add_argument
-    add("--think-time", **think, help="Seconds between two tasks of a user; default 0.5 2.")
+    add("--think-time", **think, help="Minimum and maximum seconds between two tasks of a user; default: 0.5 2.")
     add("--photos", metavar="FOLDER", help="Folder of single-face photos to send; default: sample photos.")
     add("--photo-url", metavar="URL", help="URL of a photo to send by URL; by default, no photos are sent by URL.")
-    add("--ramp", metavar="STEPS", help="users:seconds steps instead of -u and -t: 4:30,16:60,1:30.")
+    add("--ramp", metavar="STEPS", help="users:seconds steps instead of -u and -t, e.g. 4:30,16:60,1:30.")
     add("--records", metavar="FILE", help="Append a JSON line for each request to this file.")
     add("--fixed-path", metavar="PATH", help="Path that FixedRequestUser posts to.")
     add("--fixed-body", metavar="FILE", help="JSON file to post.")
     add("--fixed-count", type=int, metavar="N", help="Maximum number of requests in total.")
-    limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if one is exceeded.")
+    limits = parser.add_argument_group("facegraph: limits", "The exit status is 1 if a limit is exceeded.")
     for name, (figure, _) in LIMITS.items():
-        limits.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"Limit of the {figure}.")
+        limits.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"Limit for the {figure}.")
 
 
 def prepare(environment: Environment, **_: Any) -> None:
@@ -95,12 +95,12 @@ def judge(environment: Environment, **_: Any) -> None:
     if broken:
         environment.process_exit_code = 1
     elif options.max_fail_ratio is not None and not runner.exceptions:
-        # By default Locust exits with 1 if a single request failed.
+        # By default, Locust exits with 1 if any request failed.
         environment.process_exit_code = 0
 
 
 def _record_to(path: str, listened: Any) -> None:
-    """Write each request to a file from now on."""
+    """Write each request to a file as it ends."""
     file = open(path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115
 
     def record(name: str, response_time: float | None, exception: Exception | None, **more: Any) -> None:
@@ -115,7 +115,7 @@ def _record_to(path: str, listened: Any) -> None:
 
 
 class Ramp(LoadTestShape):
-    """``users:seconds`` steps, separated by commas, as in ``4:30,16:60,1:30``; raises ValueError for another form."""
+    """``users:seconds`` steps, separated by commas, as in ``4:30,16:60,1:30``; raises ValueError for other text."""
 
     # Otherwise Locust would always use the shape that it finds in the locustfile.
     abstract = True

@@ -65,7 +65,7 @@ def enlarged(path: Path) -> bytes:
 
 
 def enlarged_pair() -> tuple[Path, Path]:
-    """Write the pair of `sample_pair` as `enlarged` files."""
+    """Write enlarged copies of the photos of `sample_pair`, and return their paths."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sample_pair(), 1):
         (RESULTS / f"photo{number}.jpg").write_bytes(enlarged(path))

@@ -1,11 +1,12 @@
 """`python -m load_tests.prediction`: compares a running service with the prediction of `capacity.simulate`.
 
-It serves configs/serve.yaml (or `--config`) and sends /match from several numbers of clients. The simulation gets the
-CPU time per request of each deployment and the cores that other programs left, both from the same run; everything else
-is from the configuration and capacity/service_times.toml. So it checks how queues, workers, batches and cores act
-together, not the times themselves. With one client, the CPU times are those in service_times.toml.
+It serves configs/serve.yaml (or `--config`) and sends requests to /match with several numbers of clients. The
+simulation uses the CPU time per request of each deployment and the cores that other programs left, both measured in the
+same run; everything else comes from the configuration and capacity/service_times.toml. The comparison therefore checks
+how queues, workers, batches and cores act together, not the times themselves. service_times.toml records the CPU times
+that this program prints for one client.
 
-configs/simulated.yaml, whose devices take a fixed time without using a core, checks batches as they are on GPUs.
+Use configs/simulated.yaml to check batches as on GPUs: its devices take a fixed time and use no core.
 """
 
 import os
@@ -34,7 +35,7 @@ MATCH = (PASS, (RouteCall(DETECTOR, 2),), tuple(RouteCall(name, 2) for name in N
 
 
 def configured(path: Path) -> dict[str, StageModel]:
-    """Return the stages of /match as a configuration has them, without their work on a core."""
+    """Return the stages of /match from a configuration, without their CPU times."""
     [application, *_] = yaml.safe_load(path.read_text("utf-8"))["applications"]
     args, device = application["args"], None
     if args.get("device") == "simulated":
@@ -50,16 +51,16 @@ def configured(path: Path) -> dict[str, StageModel]:
 
 
 def cores_left(measured: Measurement) -> float:
-    """Return the cores that programs other than `DEPLOYMENTS` left."""
+    """Return the number of cores that were not used by programs other than `DEPLOYMENTS`."""
     own = sum(measured.replica_cpu[name] for name in DEPLOYMENTS) * measured.numbers["rate"]
     return len(os.sched_getaffinity(0)) - measured.busy_cores + own
 
 
 def compared(measured: Measurement, given: Mapping[str, StageModel]) -> dict[str, tuple[float, float]]:
-    """Predict what was measured of a service whose stages are `given`.
+    """Compare a measurement with the prediction for a service whose stages are `given`.
 
     Returns:
-        Responses per second, and milliseconds: measured and predicted.
+        ``rate`` in responses per second, ``p50`` and ``p95`` in milliseconds: each as measured and as predicted.
     """
     times, cpu = service_times(), measured.replica_cpu
     stages = {name: replace(model, core=Work(0, (cpu[name] - model.loop) / 2)) for name, model in given.items()}
@@ -73,12 +74,12 @@ def compared(measured: Measurement, given: Mapping[str, StageModel]) -> dict[str
 
 
 def main(
-    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,4,16",
+    clients: Annotated[str, typer.Option(help="Numbers of concurrent clients, comma-separated.")] = "1,4,16",
     seconds: Annotated[float, typer.Option(min=1, max=120, help="Length of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 1,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Measure, predict, print and save."""
+    """Measure the service, predict the same figures, and print and save both."""
     counts, pair, stages, ran_on = client_counts(clients), enlarged_pair(), configured(config), machine()
     with running_service(config) as service:
         found = [asked("service", "/match", pair, service, count, seconds) for count in counts * rounds]

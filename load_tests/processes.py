@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 
 REPLICA = re.compile(r"ServeReplica:facegraph:([\w-]+)")
-"""The deployment in the command line of one of its replicas."""
+"""Finds the name of the deployment in a replica's command line."""
 MEMORY, OPEN_FILES, THREADS = "memory, MiB", "open files", "threads"
 REPLICA_MEMORY, GALLERY_FILES = "memory of the replicas, MiB", "files of the gallery"
 RESOURCES = (MEMORY, REPLICA_MEMORY, OPEN_FILES, THREADS, GALLERY_FILES)
-"""Resources of a service. Shared pages of memory are divided (PSS)."""
+"""Resources of a service. Memory is the proportional set size (PSS), which divides shared pages among processes."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Sample:
     """One sample of a service's processes and its gallery.
 
     Attributes:
-        at: by `time.monotonic`.
-        cpu: CPU seconds of each process so far, by its id.
+        at: time of the sample, by `time.monotonic`.
+        cpu: CPU seconds of each process so far, by process id.
         machine_cpu: CPU seconds of all programs on the machine so far.
         replicas: the deployment of each replica, by its process id.
         used: amount of each of `RESOURCES`.
@@ -49,7 +49,7 @@ def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
     machine_cpu = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
     used = dict.fromkeys(RESOURCES, 0.0)
     for each in family(process):
-        # It may exit in the meantime.
+        # The process may exit in the meantime.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             times, memory = each.cpu_times(), each.memory_full_info().pss / 2**20
             own = {MEMORY: memory, OPEN_FILES: each.num_fds(), THREADS: each.num_threads()}
@@ -67,7 +67,7 @@ def cpu_times(process: psutil.Process) -> dict[int, float]:
     """Return the CPU seconds of a process and all its descendants so far, by process id."""
     found = dict[int, float]()
     for each in family(process):
-        # It may exit in the meantime.
+        # The process may exit in the meantime.
         with suppress(psutil.NoSuchProcess):
             times = each.cpu_times()
             found[each.pid] = times.user + times.system
@@ -80,7 +80,7 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def command_line(process: psutil.Process) -> str:
-    """Return the command line; empty if the process has exited."""
+    """Return the command line of a process; empty if it has exited."""
     with suppress(psutil.NoSuchProcess):
         return " ".join(process.cmdline())
     return ""

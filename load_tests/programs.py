@@ -1,4 +1,4 @@
-"""Runs the programs that are measured and that send load, each in a separate process."""
+"""Runs the measured program and the load generator, each in a separate process."""
 
 import json
 import os
@@ -35,7 +35,7 @@ class RunningService:
     gallery: Path | None = None
 
     def samples(self, seconds: float, pause: float) -> list[Sample]:
-        """Sample it every `pause` seconds, starting now; raises RuntimeError if it has exited."""
+        """Sample the service every `pause` seconds, starting now; raises RuntimeError if it has exited."""
         found, end = [], time.monotonic() + seconds
         while (moment := time.monotonic()) < end:
             found.append(sample(self.process, self.gallery))
@@ -71,9 +71,9 @@ def running_service(config: Path, **variables: str) -> Iterator[RunningService]:
 def running_program(
     arguments: Sequence[str], log: Path, ready: Callable[[], bool], **variables: str
 ) -> Iterator[psutil.Popen]:
-    """Run Python with `arguments` until the block ends; enter it once the program is `ready`.
+    """Run Python with `arguments` until the block ends; the block starts once the program is `ready`.
 
-    Raises RuntimeError with the end of its log if it is not ready in time, or exits.
+    Raises RuntimeError with the end of the log if the program exits or is not ready in time.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command, environment, last = [sys.executable, *arguments], {**os.environ, **variables}, time.monotonic() + START_S
@@ -102,9 +102,9 @@ def comparing(path: str, pair: Iterable[Path], folder: Path) -> list[str]:
 
 
 def locust(address: str, users: str, clients: int, *options: str) -> list[str]:
-    """Return arguments of Python that let `clients` users of the class `users` send requests without pauses.
+    """Return arguments for Python that run Locust with `clients` users of the class `users`, without pauses.
 
-    Locust needs a separate process, because it patches much of the standard library where it is imported.
+    Locust needs a separate process, because importing it patches much of the standard library.
     """
     count = str(clients)
     command = ["-m", "locust", "-f", "load_tests/locustfile.py", "--headless", "--only-summary", "--host", address]
@@ -113,7 +113,7 @@ def locust(address: str, users: str, clients: int, *options: str) -> list[str]:
 
 @contextmanager
 def load(address: str, users: str, clients: int, records: Path, *options: str) -> Iterator[None]:
-    """Run `locust` until the block ends, which is entered once the first request has ended.
+    """Run `locust` until the block ends; the block starts once the first request has ended.
 
     The requests are written to `records`, and Locust's log next to it.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 REFUSED = "refused"
-"""Start of the problem of a request that was refused with ``Retry-After``."""
+"""Prefix of `Request.problem` if the request was refused with ``Retry-After``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Request:
 
     @property
     def began(self) -> float:
-        """Time of sending; the end time if it has no duration."""
+        """Time when the request was sent; its end time if the duration is unknown."""
         return self.ended - (self.milliseconds or 0) / 1000
 
 
 def write(file: TextIO, request: Request) -> None:
-    """Append a line."""
+    """Append a request to a file, as one line."""
     file.write(json.dumps(astuple(request)) + "\n")
 
 
@@ -58,7 +58,7 @@ def read(path: Path) -> list[Request]:
 def answers_between(requests: Iterable[Request], begin: float, end: float) -> float:
     """Count the responses between two moments, each by the fraction of its duration that lies between them.
 
-    A measurement has a few dozen responses, so one more or less at its edges would be several per cent.
+    A measurement has a few dozen responses, so one more or less at its edges would change the count by several percent.
     """
     return sum(
         max(0.0, min(each.ended, end) - max(each.began, begin)) / (each.ended - each.began)

@@ -26,7 +26,7 @@ PACKAGES = {
 
 
 def table(first: str, *headings: str) -> Table:
-    """Create an empty table with numbers in all columns but the first."""
+    """Create a table without rows. All columns except the first are right-aligned, for numbers."""
     made = Table(first, box=None, padding=(0, 2, 0, 0))
     for heading in headings:
         made.add_column(heading, justify="right")
@@ -34,7 +34,7 @@ def table(first: str, *headings: str) -> Table:
 
 
 def wide_console() -> Console:
-    """Return a console. A file or a pipe gets lines as long as the widest table needs."""
+    """Return a console. If its output is a file or a pipe, its lines are long enough for the widest table."""
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
@@ -52,7 +52,7 @@ def machine() -> dict[str, Any]:
 
 
 def save(name: str, figures: Mapping[str, Any]) -> None:
-    """Write a JSON file to the folder of the results."""
+    """Write a JSON file to the results folder."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 

@@ -22,11 +22,13 @@ from load_tests.results import draw, machine, save, table
 
 SAMPLE_S = 2
 WARM_UP_S, WARM_UP_SHARE = 60, 0.2
-"""The warm-up is the shorter of the two."""
+"""Maximum warm-up, in seconds and as a share of the whole run."""
 # The gallery's timers run faster than usual. Keys and rates are off, even if the environment sets them.
 SETTINGS = {"GALLERY_OPTIMISE_S": "2", "GALLERY_CLEAN_S": "15", "REQUIRE_KEYS": "false", "RATE_LIMIT": "0"}
 MAX_GROWTH, MAX_SLOWDOWN, ANY_ROUTE = 0.10, 0.25, 1.0
-"""Maximum growth of resources, of a typical route's time, and of a single route's time, a median of few responses."""
+"""Maximum growth of a resource, of a typical route's time, and of any route's time, as fractions.
+
+The last one is large, because a single route's time is a median of few responses."""
 FEWEST = 10
 """Minimum number of responses of a route in each quarter for its time to count."""
 
@@ -36,7 +38,7 @@ SLACK = {GALLERY_FILES: 50}
 
 @dataclass(frozen=True)
 class Change:
-    """A value in the first and last quarters; it may grow by the fraction `bound` plus `slack`."""
+    """A value in the run's first and last quarters. It may grow by the fraction `bound`, plus `slack`."""
 
     what: str
     first: float
@@ -46,7 +48,7 @@ class Change:
 
     @property
     def growth(self) -> float:
-        """As a fraction; negative if the value decreased."""
+        """The growth as a fraction; negative if the value decreased."""
         if self.first:
             return self.last / self.first - 1
         return float("inf") if self.last else 0.0
@@ -58,11 +60,11 @@ class Change:
 
 
 def changes(begin: float, end: float, samples: Iterable[Sample], requests: Iterable[Request]) -> list[Change]:
-    """Return all values of a service between two moments of `time.monotonic`.
+    """Return how all values of a service changed between two moments of `time.monotonic`.
 
     These are its resources, the replicas that exited, the time of a typical route (the median of all routes' ratios),
-    and each route's, the slowest first. Only expected responses count, and only routes with enough of them. Raises
-    StatisticsError if a quarter has no sample, or no route has enough responses.
+    and the time of each route, the slowest first. Only expected responses count, and only routes with enough of them.
+    Raises StatisticsError if a quarter has no sample, or no route has enough responses.
     """
     length = (end - begin) / 4
     spans = ((begin, begin + length), (end - length, end))
@@ -71,7 +73,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
     for what in RESOURCES:
         early, late = (median(each.used[what] for each in part) for part in (first, last))
         found.append(Change(what, early, late, MAX_GROWTH, SLACK.get(what, 0)))
-    # What a replica leaked is gone when it exits.
+    # If a replica exits, what it leaked is freed and cannot be seen.
     found.append(Change("replicas that ended", 0, len(first[0].replicas.keys() - last[-1].replicas.keys()), 0))
     routes, answers = [], [each for each in requests if each.answered]
     for name in {each.name for each in answers}:
@@ -85,7 +87,7 @@ def changes(begin: float, end: float, samples: Iterable[Sample], requests: Itera
 
 
 def without_autoscaling(config: Any) -> Any:
-    """Give every deployment of a Serve configuration its minimum number of replicas."""
+    """Fix each deployment of a Serve configuration at its minimum number of replicas, and at least at 1."""
     for application in config["applications"]:
         for entry in application.get("deployments", []):
             if scaling := entry.pop("autoscaling_config", None):
@@ -98,7 +100,10 @@ def main(
     clients: Annotated[int, typer.Option(min=1, help="Clients; each sends one request at a time.")] = 4,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Serve, send, sample, compare, print, plot and save."""
+    """Run the service under load, compare its first and last quarters, and print, plot and save the results.
+
+    The exit status is 1 if a value grew too much or a response was unexpected.
+    """
     RESULTS.mkdir(parents=True, exist_ok=True)
     path, records, console = RESULTS / "soak.yaml", RESULTS / "soak.jsonl", Console()
     made = without_autoscaling(yaml.safe_load(config.read_text("utf-8")))
@@ -119,14 +124,14 @@ def main(
     save("soak", written)
     figures = {what: [each.used[what] for each in samples] for what in RESOURCES}
     draw(RESULTS / "soak.png", samples, figures, requests)
-    shown = table("", "first quarter", "last quarter", "growth", "bound", "")
+    shown = table("", "first quarter", "last quarter", "growth", "limit", "")
     for each in found:
         values = (f"{value:,.{2 if each.first < 10 else 0}f}" for value in (each.first, each.last))
         bound = f"{each.bound:+.0%}" + (f" and {each.slack:g}" if each.slack else "")
-        broken = "[red]broken[/]" if each.broken else ""
+        broken = "[red]exceeded[/]" if each.broken else ""
         shown.add_row(escape(each.what), *values, f"{each.growth:+.1%}", bound, broken)
     console.print(shown, "")
-    console.print(f"{len(requests):,} requests: {refused:,} refused for load, {unexpected.total():,} unexpected")
+    console.print(f"{len(requests):,} requests: {refused:,} refused because of load, {unexpected.total():,} unexpected")
     for problem, count in unexpected.most_common(10):
         console.print(f"{count} times: {problem}", markup=False)
     if unexpected or any(each.broken for each in found):

@@ -1,4 +1,4 @@
-"""Synthetic embeddings of people with several photos, probes for them, and the exact answers."""
+"""Synthetic embeddings of people with several photos, probes to search for, and the exact results."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 PROBES = ("noisy copies", "other photos", "unknown people")
-"""The kinds of probes, which take turns."""
+"""The kinds of probes, in the order in which they alternate."""
 PHOTO_COSINE = 0.6
 """Mean cosine similarity of two photos of a person."""
 NOISE = 0.5
-"""Length of the noise on a noisy copy of length 1."""
+"""Length of the noise that is added to an embedding of length 1 to make a noisy copy."""
 BLOCK = 100_000
 """Faces processed at a time."""
 

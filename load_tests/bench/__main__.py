@@ -1,11 +1,11 @@
-"""`python -m load_tests.bench`: this service, its bare pipeline and a plain service, in one run on the same photos.
+"""`python -m load_tests.bench`: compare this service with its bare pipeline and a plain service, on the same photos.
 
-* bare: a route's networks in plain processes without Ray and HTTP, in one process and in one per core: the limit.
+* bare: a route's networks without Ray and HTTP, first in one process, then in one per core. This is the upper limit.
 * plain: facenet-pytorch behind FastAPI, one worker per core.
 * service: `facegraph serve configs/serve.yaml` (or `--config`), without the machine's GPUs.
 
-Only one of them runs at a time, because Ray takes some per cent of a small machine even when it is idle. Every other
-round runs backwards, so that a machine that becomes slower favours none of them.
+Only one of them runs at a time, because Ray uses several percent of a small machine even when it is idle. Every second
+round runs them in reverse order, so that none benefits if the machine becomes slower during the run.
 """
 
 import os
@@ -28,12 +28,12 @@ PLAIN_MAX_CLIENTS = 8
 
 
 def main(
-    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,4,16",
+    clients: Annotated[str, typer.Option(help="Numbers of concurrent clients, comma-separated.")] = "1,4,16",
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Measure, print and save."""
+    """Measure all of them in each round, and print and save the results."""
     counts, cores = sorted(set(measurement.client_counts(clients))), len(os.sched_getaffinity(0))
     pair, ran_on, console, found = enlarged_pair(), machine(), wide_console(), list[list[Measurement]]()
 
@@ -46,7 +46,7 @@ def main(
         command, log = ["-m", "uvicorn", "load_tests.bench.plain_service:app"], RESULTS / "plain.log"
         with reserved_port("127.0.0.1") as port:
             command += ["--workers", str(cores), "--port", str(port), "--no-access-log"]
-            # The first worker responds while the others load, and would get every connection.
+            # Wait for all workers: the first one responds while the others load, and would get every connection.
             with running_program(command, log, lambda: log.read_text().count("startup complete") == cores) as process:
                 server = RunningService(f"http://127.0.0.1:{port}", process)
                 for count in [each for each in counts if each <= PLAIN_MAX_CLIENTS] or counts[:1]:
@@ -67,7 +67,7 @@ def main(
             console.print(f"round {number}: {each.what} {each.route}, {each.clients}: {rate}")
         parts.reverse()
         measured = [list(map(asdict, round_)) for round_ in found]
-        # After every round, so that a failure costs only its own round.
+        # Save after every round, so that a failure loses only its own round.
         save("bench", {"machine": ran_on, "config": str(config), "seconds": seconds, "rounds": measured})
     typical = report.over_rounds(found)
     for route in PIPELINES:

@@ -41,10 +41,10 @@ class BarePipeline:
         }
 
     def compare(self, pair: tuple[bytes, bytes]) -> tuple[float, dict[str, float]]:
-        """Compare the faces of two encoded photos, both of which must have one.
+        """Compare the faces of two encoded photos, each of which must show a face.
 
         Returns:
-            Cosine similarity, and milliseconds by the names of `facegraph.step_times`.
+            Cosine similarity, and the milliseconds of each step, by its name in `facegraph.step_times`.
         """
         moments, readings = [time.perf_counter()], []
         crops = dict.fromkeys(spec for specs, _ in self._networks.values() for spec in specs)
@@ -63,7 +63,7 @@ class BarePipeline:
 
 
 def main() -> None:
-    """Compare the photos given on the command line."""
+    """Compare the photos given on the command line, again and again."""
     route, first, second, path, count = sys.argv[1:]
     os.setpgrp()
     signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))

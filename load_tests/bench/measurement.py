@@ -26,15 +26,15 @@ READING_S = 2.0
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured. Rates, times, CPU and similarity cover only successful requests.
+    """The results of one measurement. Rates, times, CPU and similarity cover only successful requests.
 
     Attributes:
         what: ``bare``, ``plain`` or ``service``.
         clients: number of concurrent clients; for the bare pipeline, its processes.
         numbers: ``rate``, responses per second, where a response at the edge of the measurement counts in proportion to
             its time inside; ``p50`` and ``p95``, milliseconds of a response; ``cpu``, CPU seconds of the server per
-            response; ``memory``, its MiB (PSS); ``similarity``, the median cosine similarity of the photos;
-            ``replicas`` at the end.
+            response; ``memory``, MiB of the server (PSS); ``similarity``, the median cosine similarity of the photos;
+            ``replicas``, their number at the end.
         counts: ``answers``, ``refused`` and ``failed``.
         steps: medians in milliseconds, see `facegraph.step_times`.
         replica_cpu: CPU seconds per response by deployment.
@@ -58,7 +58,7 @@ def client_counts(text: str) -> list[int]:
         BadParameter: one of them is not a positive whole number.
     """
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
-        raise typer.BadParameter(f"{text!r} is not a list of numbers of clients")
+        raise typer.BadParameter(f"{text!r} is not a comma-separated list of positive whole numbers")
     return [int(count) for count in text.split(",")]
 
 
@@ -70,7 +70,7 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
     def ready() -> bool:
         return len({each.details["process"] for each in read(RECORDS)}) == processes
 
-    # One thread, as Ray sets it for a replica with less than two CPUs.
+    # One thread, which Ray also sets for a replica with less than two CPUs.
     with running_program(command, RESULTS / "bare.log", ready, OMP_NUM_THREADS="1") as process:
         first, last = _samples(process, seconds)
     return summed_up("bare", route, processes, read(RECORDS), first, last)
@@ -79,10 +79,10 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
 def asked(
     what: str, route: str, pair: Iterable[Path], service: RunningService, clients: int, seconds: float
 ) -> Measurement:
-    """Let `clients` clients repeatedly send the pair to a running service to compare."""
+    """Let `clients` clients repeatedly send the pair to a running service, which compares it."""
     with load(service.address, "FixedRequestUser", clients, RECORDS, *comparing(route, pair, RESULTS)):
         first, last = _samples(service.process, seconds)
-        # The last responses would arrive sooner if the clients stopped sending requests.
+        # Keep up the load: the last responses would arrive sooner if the clients stopped sending requests.
         while sum(each.ended > last.at for each in read(RECORDS)) < clients and time.monotonic() < last.at + LIMIT_S:
             time.sleep(0.1)
     return summed_up(what, route, clients, read(RECORDS), first, last)
@@ -91,7 +91,7 @@ def asked(
 def summed_up(
     what: str, route: str, clients: int, requests: Sequence[Request], first: Sample, last: Sample
 ) -> Measurement:
-    """Measure between two samples of the server's processes; raises RuntimeError if no request succeeded."""
+    """Sum up the time between two samples of the server's processes; raises RuntimeError if no request succeeded."""
     seconds = last.at - first.at
     ended = [each for each in requests if first.at <= each.ended < last.at]
     refused = sum(each.refused for each in ended)
@@ -100,7 +100,7 @@ def summed_up(
     if not answers:
         raise RuntimeError(f"{what} {route}, {clients} clients: {refused} refusals, {failed} failures, no answer")
     count, times = answers_between(requests, first.at, last.at), [each.milliseconds or 0 for each in answers]
-    # What a process used between its last reading and its exit is lost.
+    # CPU time that a process used between its last reading and its exit is not counted.
     cpu = {process: (spent - first.cpu.get(process, 0)) / count for process, spent in last.cpu.items()}
     replicas = {**first.replicas, **last.replicas}
     replica_cpu = dict.fromkeys(replicas.values(), 0.0)
@@ -121,7 +121,7 @@ def summed_up(
 
 
 def _samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
-    """Sample at the beginning and at the end, where processes that have exited have their last CPU times."""
+    """Sample at the beginning and at the end. The second sample includes processes that have exited in between."""
     time.sleep(WARM_UP_S)
     first, spent = sample(process), dict[int, float]()
     while (left := first.at + seconds - time.monotonic()) > 0:

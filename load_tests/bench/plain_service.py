@@ -1,7 +1,8 @@
-"""The simplest service: facenet-pytorch behind FastAPI, eagerly in torch.
+"""A minimal service to compare with: facenet-pytorch behind FastAPI, in PyTorch's eager mode.
 
-MTCNN has the library's defaults, so it looks for faces from 20 pixels on, where this service's detector looks from 40
-on. InceptionResnetV1's own weights are in no package registry, so it has random ones, which take as long.
+MTCNN has the library's defaults, so it looks for faces of 20 pixels or more; facegraph's MTCNN looks for faces of 40
+pixels or more. InceptionResnetV1's trained weights are in no package registry, so it has random weights, which take the
+same time.
 """
 
 import base64

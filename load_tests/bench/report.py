@@ -1,7 +1,7 @@
-"""How the service compares with its bare pipeline and with the plain service, over several rounds.
+"""Tabulates how the service compares with its bare pipeline and with the plain service, over several rounds.
 
-Every ratio is taken within one round, whose parts ran within minutes of each other: a machine's speed drifts by more
-than most differences that matter here.
+Every ratio is taken within one round, whose parts ran within minutes of each other, because over time a machine's speed
+drifts by more than most differences that matter here.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from load_tests.results import table
 
 Round = Sequence[Measurement]
 PLAIN = {"/compare": "/compare", "/mediapipe": "/compare"}
-"""The plain service's route for the same request."""
+"""The plain service's route to compare with, by route of this service."""
 COMPARED = {"rate": "rate", "CPU time per answer": "cpu"}
 
 
@@ -29,7 +29,7 @@ def best(measurements: Iterable[Measurement], what: str, route: str) -> Measurem
 
 
 def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
-    """One measurement of each kind: sums of its counts and medians of all else, over the rounds that have it."""
+    """Return one measurement of each kind: the sums of counts and the medians of all other numbers over the rounds."""
     kinds: dict[tuple[str, str, int], list[Measurement]] = defaultdict(list)
     for each in chain.from_iterable(rounds):
         kinds[each.what, each.route, each.clients].append(each)
@@ -49,7 +49,7 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
 
 
 def ratios(rounds: Iterable[Round]) -> dict[str, list[float]]:
-    """Return all ratios of all routes in each round, by route and name; each part at its best number of clients."""
+    """Return the ratios in each round, by route and name. Each part has the number of clients with its highest rate."""
     found: dict[str, list[float]] = defaultdict(list)
     for round_ in rounds:
         for route in dict.fromkeys(each.route for each in round_):

@@ -110,7 +110,7 @@ class Keys:
 
     def _current(self) -> dict[str, Key]:
         if (now := self._clock()) >= self._next_check:
-            # Read before the file, so that a change in between is noticed next time.
+            # Get the state before reading the file, so that a change in between is noticed next time.
             state = _state(self._path)
             if state != self._state:
                 # If this fails, the next call reads the file again.

@@ -15,7 +15,7 @@ ALWAYS = frozenset(
 )
 """Paths that are served under any load and without a key: health, documentation and the web UI."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
-"""Paths that are served under any load, but need a key: they are needed most when load is high."""
+"""Paths that are served under any load, because monitoring matters most then. If keys are required, they need one."""
 
 
 def is_open(connection: Scope) -> bool:

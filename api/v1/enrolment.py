@@ -94,7 +94,7 @@ async def post_faces(
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolAnswer:
-    """Enrol one face of each photo. A photo that cannot be enrolled is reported and does not affect the others.
+    """Enrol a face of each photo, or all with faces=all. A photo that cannot be enrolled does not affect the others.
 
     If no photo can be enrolled, the response is an error with the code of the first photo and all photos in `details`.
     """

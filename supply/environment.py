@@ -1,8 +1,8 @@
 """`python -m supply.environment cpu torch` installs the locked packages of these extras into this environment.
 
-Extras that were installed before stay. Packages that no extra needs are removed, such as the other build of ONNX
-Runtime. If nothing has changed, nothing is done. uv installs the packages with pip's settings, so that an index or a
-folder of wheels is configured once.
+Extras that were installed earlier are kept, except that ``cpu`` and ``gpu`` replace each other. Packages that no extra
+needs are removed. If nothing has changed, nothing is done. uv installs the packages with pip's settings, so that an
+index or a folder of wheels needs to be configured only once.
 """
 
 import os
@@ -17,18 +17,18 @@ from project.root import ROOT
 from supply.locked import RUNTIMES, locked_lines
 
 RECORD = Path(sys.prefix) / "extras.txt"
-"""Lists the extras of this environment. It is newer than the lock file if nothing has to be installed."""
+"""Lists the installed extras. It is newer than the lock file and pyproject.toml unless something must be installed."""
 SETTINGS = {
     "cert": "SSL_CERT_FILE",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
     "index-url": "UV_DEFAULT_INDEX",
 }
-"""uv's variables for settings of pip."""
+"""uv's environment variables for pip's settings."""
 
 
 def main() -> None:
-    """Install the extras on the command line."""
+    """Install the extras given on the command line."""
     recorded = set(RECORD.read_text("utf-8").split()) if RECORD.exists() else set()
     extras = {*sys.argv[1:], "setup", *(recorded - RUNTIMES), *([] if shutil.which("npm") else ["npm"])}
     sources = (ROOT / "requirements.lock", ROOT / "pyproject.toml")
@@ -48,8 +48,8 @@ def _install(lines: list[str]) -> None:
     [uv] = [line for line in lines if line.startswith("uv==")]
     if not _has(uv):
         _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", uv)
-    print(f"{len(lines)} packages for {sys.prefix}", flush=True)
-    # uv has no variable for this one.
+    print(f"installing {len(lines)} packages into {sys.prefix}", flush=True)
+    # uv has no environment variable for this setting.
     wheels_only = ["--no-index"] if settings.get("no-index", "0").lower() in ("1", "true", "yes", "on") else []
     # Like pip, search all indexes for a package, not only the first that has it.
     forwarded = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
@@ -57,7 +57,7 @@ def _install(lines: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(lines))
         file.flush()
-        # Without bytecode, each replica would compile what it imports at its first start.
+        # Without bytecode, each replica would compile the modules that it imports at its first start.
         options = ("--compile-bytecode", *wheels_only, "--python", sys.executable, file.name)
         _run(*_UV, "sync", *options, **forwarded)
     _run(*_UV, "install", "--quiet", "--python", sys.executable, "--no-deps", "--no-build-isolation", "--editable", ".")

@@ -1,7 +1,7 @@
 """`python -m supply.licences` lists the licences of all installed packages and models.
 
-Licences of packages are read from their metadata, and those of models from their cards. `licences.toml` lists the
-allowed ones. The exit status is 1 if a package, or a model that the configuration serves, has another licence. If a
+Licences of packages are read from their metadata, and licences of models from their cards. `licences.toml` lists the
+allowed licences. The exit status is 1 if a package, or a model that the configuration serves, has another licence. If a
 package offers a choice of licences, all of them must be allowed.
 """
 
@@ -57,8 +57,8 @@ class Entry:
     Attributes:
         name: normalised name of a package, or name of a model.
         version: version of the package; empty for a model.
-        needed: whether it is installed or served, so that its licence must be allowed.
-        allowed: whether its licence is allowed.
+        needed: whether the licence must be allowed, because the package is installed or the model is served.
+        allowed: whether the licence is allowed.
     """
 
     name: str
@@ -97,7 +97,7 @@ def stated(about: Message, rules: Rules) -> str:
 
 
 def networks(rules: Rules, config: Path) -> list[Entry]:
-    """List the models of the catalogue. Those that a Serve configuration names are needed.
+    """List the models of the catalogue. The models that a Serve configuration names are needed.
 
     Raises:
         ModelError: the configuration cannot be read, or names an unknown model.
@@ -121,7 +121,7 @@ def table(title: str, entries: Sequence[Entry]) -> Table:
 def main(
     config: Annotated[Path, typer.Option(help="A Serve configuration.")] = ROOT / "configs" / "serve.yaml",
 ) -> None:
-    """Print the report. The exit status is 1 if something needed is not allowed."""
+    """Print the report. The exit status is 1 if the licence of a needed package or model is not allowed."""
     known = rules()
     try:
         parts = {"package": packages(known), "model": networks(known, config)}
@@ -134,7 +134,7 @@ def main(
         console.print(f"{', '.join(names)}: {caveat}", markup=False, highlight=False)
     rejected = [entry.name for entries in parts.values() for entry in entries if entry.needed and not entry.allowed]
     if rejected:
-        raise SystemExit(f"licences that {RULES.name} does not allow: {', '.join(rejected)}")
+        raise SystemExit(f"{RULES.name} does not allow the licences of: {', '.join(rejected)}")
 
 
 if __name__ == "__main__":

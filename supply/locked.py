@@ -1,8 +1,8 @@
 """`python -m supply.locked cpu torch` prints the lines of requirements.lock that the service needs with these extras.
 
-An extra is one of pyproject.toml or a dependency group there, such as ``dev``. The lock file lists for each package
-which others require it (``# via``). Beside `project.root`, only the standard library is imported, because nothing is
-installed yet.
+An extra is an optional dependency or a dependency group of pyproject.toml, such as ``cpu`` or ``dev``. For each
+package, the lock file lists the packages that require it (``# via``). Apart from `project.root`, only the standard
+library is imported, because nothing is installed yet.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 from project.root import ROOT
 
 RUNTIMES = frozenset({"cpu", "gpu"})
-"""Extras that exclude each other: both write the folder onnxruntime. One of them is needed."""
+"""Extras that exclude each other, because both install into the folder onnxruntime. One of them is needed."""
 
 _ENTRY = re.compile(r"^(?P<name>[a-z0-9._-]+)==.*\n(?P<via>(?:    #.*\n)*)", re.MULTILINE)
 
@@ -47,12 +47,12 @@ def _package(requirement: str) -> str:
 
 
 def _requiring(via: str) -> set[str]:
-    """Return the packages in the "via" lines of a package, which require it."""
+    """Return the packages that require a package, from its "via" lines."""
     return {line.strip().removeprefix("#").strip().removeprefix("via").strip() for line in via.splitlines()}
 
 
 def main() -> None:
-    """Print the lines for the extras on the command line."""
+    """Print the lines for the extras given on the command line."""
     try:
         print("\n".join(locked_lines(sys.argv[1:])))
     except ValueError as problem:

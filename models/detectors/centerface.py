@@ -18,14 +18,14 @@ Maps: TypeAlias = tuple[NDArray[np.float32], ...]
 its cell, in cells (2); y and x of the five landmarks from the box's top left corner, as shares of the box (10)."""
 
 CenterFaceNetwork: TypeAlias = Callable[[Pixels], tuple[NDArray[np.float32], ...]]
-"""From photos, uint8 (n, height, width, 3) RGB with sides that are multiples of `STEP`, to their `Maps`, each stacked
-along a first axis."""
+"""Takes photos, uint8 (n, height, width, 3) RGB with sides that are multiples of `STEP`; returns their `Maps`, each
+stacked along a first axis."""
 
 CELL = 4
 """Pixels per cell of the maps, along each axis."""
 
 STEP = 32
-"""Both sides of the input are multiples of this, because the network halves it five times."""
+"""Both sides of the input are multiples of this, because the network halves them five times."""
 
 
 @dataclass(eq=False)
@@ -33,18 +33,19 @@ class CenterFace(Detector):
     """Finds faces as points: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020.
 
     A photo is scaled down and padded with black at the bottom and on the right. Padding with grey or to a square gives
-    the same results. Photos smaller than `side` are not enlarged: in 500 portraits of 450 pixels, that finds exactly
-    one face in 97.8 % instead of 98.0 %, in twice the time.
+    the same results. Photos smaller than `side` are not enlarged: enlarging 500 portraits of 450 pixels doubled the
+    time, and exactly one face was found in 97.8 % of them instead of 98.0 %.
 
-    The network's boxes are not adjusted. They agree with MTCNN's, with which embedders and liveness were measured:
-    MTCNN's boxes are 0.98 times as wide and 0.97 times as high (means over 866 faces, standard deviations 0.07 and
-    0.09), and the mean intersection over union is 0.851. Scaling the boxes by these means would raise it only to 0.859.
+    The network's boxes are not adjusted. They agree with the boxes of MTCNN, with which embedders and liveness models
+    were measured: MTCNN's boxes are 0.98 times as wide and 0.97 times as high (means over 866 faces, standard
+    deviations 0.07 and 0.09), and the mean intersection over union is 0.851. Scaling the boxes by these means would
+    raise the mean intersection over union only to 0.859.
 
     Thread-safe.
 
     Attributes:
         network: see `models.architectures.centerface`.
-        side: longer side of the network's input, in pixels. Larger photos are scaled down. Time grows with its square.
+        side: longer side of the network's input, in pixels. Larger photos are scaled down. Time grows with the square.
             At 640, half of the faces of 17 pixels are found.
         least_score: minimum score of a face, 0 to 1. On 500 portraits, mostly of one person, and 527 faces in 120
             photos of crowds:
@@ -60,11 +61,11 @@ class CenterFace(Detector):
             Most of the additional faces in the portraits are real bystanders.
         rival_score: see `models.detection.Detector`. In the portraits, blurred people in profile behind the subject
             score less.
-        sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos the face scores less. Of 18 false
-            upright faces in rotated photos, one scores as much.
+        sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos, the face scores less. Of 18 false
+            upright faces in rotated photos, one reaches this score.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
-        square: pad every photo to `side` by `side`, so that all photos have the same shape and can share a batch. On a
-            CPU, a photo of 640x480 then takes a third more time.
+        square: whether to pad every photo to `side` by `side`, so that all photos have the same shape and can share a
+            batch. On a CPU, a photo of 640x480 then takes a third more time.
     """
 
     network: CenterFaceNetwork
@@ -104,8 +105,8 @@ def _resized(pixels: Pixels, scale: float) -> Pixels:
     if scale == 1:
         return pixels
     height, width = (max(round(side * scale), 1) for side in pixels.shape[:2])
-    # Photos from the decode gate are at most halved, where linear interpolation still uses every pixel. It takes a
-    # seventh of the time and finds the same faces.
+    # By default, photos from the decode gate are at most halved. Down to half the size, linear interpolation uses every
+    # pixel, takes a seventh of the time of area interpolation, and gives the same faces.
     how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
 

@@ -12,9 +12,9 @@ from imaging.faces import Face, Pixels
 from models.detection import Detector
 from models.errors import ModelError
 
-# If TensorFlow is installed, mediapipe imports a decorator for its documentation from it, which takes 510 MB and 3 s
-# and crashes a process with PyTorch. None in sys.modules makes TensorFlow look uninstalled, and mediapipe then uses a
-# substitute. The entry is removed afterwards, for other importers.
+# If TensorFlow is installed, mediapipe imports a decorator for its documentation from it. That import takes 510 MB and
+# 3 s, and crashes a process that uses PyTorch. None in sys.modules makes TensorFlow look uninstalled, so that mediapipe
+# uses a substitute. The entry is removed afterwards, so that other modules can import TensorFlow.
 _hides_tensorflow = "tensorflow" not in sys.modules
 if _hides_tensorflow:
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
@@ -35,26 +35,26 @@ OVERLAP = 0.15
 two boxes."""
 
 SURROUNDINGS = 5.0
-"""Side of the second look's cut-out, in sides of the candidate's box."""
+"""Side of the second look's cut-out, as a multiple of the side of the candidate's box."""
 
 SAME_FACE = 0.5
-"""Maximum distance between the same face in both looks, in sides of the box."""
+"""Maximum distance between the same face in both looks, as a multiple of the side of the box."""
 
 MOUTH_PER_EYES = float(np.linalg.norm(TEMPLATE[4] - TEMPLATE[3]) / np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
 """Width of the mouth relative to the distance between the eyes, 0.83 in the ArcFace template."""
 
 BOX_WIDTH, BOX_HEIGHT, BOX_SHIFT = 0.85, 1.14, -0.04
-"""Width and height of MTCNN's box and its shift down from the centre, in sides of BlazeFace's square: means over 147
-faces that facenet-pytorch's MTCNN and the full range network found, with standard deviations of 0.07, 0.07 and 0.04.
-They raise the intersection over union of the two from 0.72 to 0.81."""
+"""Width and height of MTCNN's box and its shift down from the centre, as multiples of the side of BlazeFace's square:
+means over 147 faces that both facenet-pytorch's MTCNN and the full range network found, with standard deviations of
+0.07, 0.07 and 0.04. They raise the intersection over union of both detectors' boxes from 0.72 to 0.81."""
 
 
 class _Options(BaseOptions):  # type: ignore[misc]
     """Options that keep MediaPipe from sending usage metrics.
 
     mediapipe 1.2 posts task, version and latencies to play.googleapis.com every minute, and this cannot be switched
-    off. Without trusted certificates, its client closes the connection before it sends anything. It still resolves and
-    contacts the host. To prevent that too, block the host or set https_proxy to an unused address.
+    off. Without trusted certificates, its HTTP client closes the connection before it sends anything, but still
+    resolves and contacts the host. To prevent that too, block the host or set https_proxy to an unused address.
     """
 
     def to_ctypes(self) -> MpBaseOptionsC:
@@ -67,17 +67,18 @@ class BlazeFace(Detector):
     """BlazeFace with a second look at each candidate.
 
     The network sees a photo at 192x192 (short range: 128x128), where faces in group photos are a few pixels wide:
-    scores are low, and landmarks are off by a tenth of the face. Each candidate is therefore looked at again in a
-    cut-out of its surroundings, which determines whether it is a face, its box and its landmarks. A face that fills as
-    much of the photo as of a cut-out needs no second look. On 9 photos of 1 to 8 people and 118 portraits, the full
-    range network with one look and scores >= 0.5 misses one person and finds 3 false faces in 205 pieces of background;
-    with two looks it does neither. Both ways miss two blurred heads at the edges of a portrait.
+    scores are low, and landmarks are off by a tenth of the face. The network therefore looks at each candidate again in
+    a cut-out of its surroundings. This second look decides whether the candidate is a face, and gives its box and
+    landmarks. It is skipped if the cut-out would be at least as large as the photo. On 9 photos of 1 to 8 people and
+    118 portraits, the full range network with one look and scores >= 0.5 misses one person and finds 3 false faces in
+    205 pieces of background. With two looks, it finds that person and no false face. In both cases, it misses two
+    blurred heads at the edges of a portrait.
 
     Thread-safe: MediaPipe runs all calls on its own thread.
 
     Attributes:
-        sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos the face scores less. Of 210 false
-            upright faces that the full range network found in rotated photos, 11 score as much.
+        sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos, the face scores less. Of 210 false
+            upright faces that the full range network found in rotated photos, 11 reach this score.
     """
 
     sure_score = 0.7
@@ -100,7 +101,7 @@ class BlazeFace(Detector):
         try:
             self._detector = FaceDetector.create_from_options(options)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(f"MediaPipe cannot load {path}, export it again: {error}") from error
+            raise ModelError(f"MediaPipe cannot load {path}; export it again: {error}") from error
         self._min_score = min_score
 
     def detect(self, pixels: Pixels) -> list[Face]:
@@ -114,11 +115,11 @@ class BlazeFace(Detector):
         return sorted(faces, key=lambda face: face.score, reverse=True)
 
     def close(self) -> None:
-        """Free the network. If the interpreter does it at shutdown, MediaPipe prints a traceback."""
+        """Free the network. If it is freed only when the interpreter exits, MediaPipe prints a traceback."""
         self._detector.close()
 
     def _second_look(self, pixels: Pixels, candidate: Face) -> Face | None:
-        """Look at the candidate in a cut-out of its surroundings. None if it is not found there."""
+        """Look for the candidate in a cut-out of its surroundings. Return None if it is not found there."""
         left, top, right, bottom = candidate.box
         side = max(right - left, 1.0)
         reach = SURROUNDINGS * side / 2
@@ -137,7 +138,7 @@ class BlazeFace(Detector):
         return nearest if nearest is not None and distance(nearest) < SAME_FACE * side else None
 
     def _look(self, pixels: Pixels, x0: int = 0, y0: int = 0) -> list[Face]:
-        """Run the network on `pixels`, which start at `x0`, `y0` of the photo. Boxes are BlazeFace's squares."""
+        """Run the network on `pixels`, whose top left corner is at `x0`, `y0` of the photo. Boxes are squares."""
         height, width = pixels.shape[:2]
         # A cut-out is a view with gaps between rows, but MediaPipe expects contiguous pixels.
         image = Image(ImageFormat.SRGB, np.ascontiguousarray(pixels))
@@ -156,7 +157,7 @@ class BlazeFace(Detector):
 
 
 def _framed(face: Face) -> Face:
-    """Frame the box as MTCNN does, with whose crops embedders and liveness were measured."""
+    """Adjust the box to MTCNN's, because embedders and liveness models were measured with MTCNN's crops."""
     left, top, right, bottom = face.box
     x, y = (left + right) / 2, (top + bottom) / 2 + BOX_SHIFT * (bottom - top)
     half_width, half_height = BOX_WIDTH / 2 * (right - left), BOX_HEIGHT / 2 * (bottom - top)

@@ -18,12 +18,12 @@ from imaging.pick import Pick
 from models.detection import Detector, face_in
 
 CascadeNetwork = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
-"""From windows, float32 (n, height, width, 3) RGB, 0 to 255, to the probabilities of a face, the box regressions and,
-for ONet, the landmarks."""
+"""Takes windows, float32 (n, height, width, 3) RGB, 0 to 255; returns the probabilities of a face, the box regressions
+and, for ONet, the landmarks."""
 Boxes = NDArray[np.float32]
 """float32 (n, 5): left, top, right, bottom, score."""
 Windows = NDArray[np.float32]
-"""float32 (n, 9): a box, and PNet's regression: how far to move each edge, as shares of the box's sides."""
+"""float32 (n, 9): a box, and PNet's regression (how far to move each edge, as shares of the box's sides)."""
 
 STRIDE, CELL = 2, 12
 """PNet looks at cells of 12 pixels, 2 pixels apart, in each pyramid level."""
@@ -41,21 +41,21 @@ class Mtcnn(Detector):
 
     Attributes:
         pnet, rnet, onet: the networks, see `models.architectures.mtcnn`.
-        min_face: side of the smallest face to look for, in pixels. A smaller one takes more time and gives more false
+        min_face: side of the smallest face to look for, in pixels. A smaller value takes more time and gives more false
             faces.
         thresholds: minimum probability at each of the three stages.
-        sure: if a face scores at least this, weaker faces are dropped. A weak face is often real if it is the best in
-            the photo, and usually a hand or a pattern if not.
+        sure: if a face scores at least this, faces that score less are dropped. A face with a low score is often real
+            if it is the best in the photo, and otherwise usually a hand or a pattern.
         edges: how a window that extends beyond the photo is filled: ``black``, as in the authors' code, or ``cut``,
             which stretches the part inside the photo to the window's size, as in facenet-pytorch. Stretching misplaces
             the landmarks of faces at the edge: on tight crops of Labeled Faces in the Wild it costs MobileFaceNet 10
             points of accuracy.
         factor: scale of each pyramid level relative to the previous one.
         rival_score: see `models.detection.Detector`. In 500 portraits, hands and pins score up to 0.93 and bystanders
-            0.95 or more; 4 % of 351 faces in crowds score less. It corrects the largest face of 6 of 3,811 LFW photos,
-            and the prominent face of one.
-        sure_score: see `models.detection.Detector`. In 1.5 % of 270 upright photos the face scores less. Of 388 false
-            upright faces in rotated photos, 3 score as much.
+            0.95 or more; 4 % of 351 faces in crowds score less. The limit corrects the choice of the largest face in 6
+            of 3,811 LFW photos, and of the prominent face in one.
+        sure_score: see `models.detection.Detector`. In 1.5 % of 270 upright photos, the face scores less. Of 388 false
+            upright faces in rotated photos, 3 reach this score.
     """
 
     pnet: CascadeNetwork
@@ -79,8 +79,8 @@ class Mtcnn(Detector):
         """Find the faces in `pixels` that count.
 
         The large levels of the pyramid, which show small faces, take most of the time. If not all faces count, the
-        small levels are searched first: once they show a sure face, and no smaller face could replace it or count
-        as well, the search ends.
+        small levels are searched first. The search ends once they show a sure face, and no smaller face could replace
+        it or count in addition to it.
         """
         if pick.rule == "all":
             return self.detect(pixels)
@@ -124,7 +124,7 @@ class Mtcnn(Detector):
         return faces
 
     def _propose(self, levels: Sequence[Windows]) -> Boxes:
-        """Merge the candidates of all levels to square windows."""
+        """Merge the candidates of all levels, and enlarge them to square windows."""
         windows = np.concatenate([np.zeros((0, 9), np.float32), *levels])
         windows = windows[non_maximum_suppression(windows, 0.7)]
         sides = np.tile(windows[:, 2:4] - windows[:, :2], 2)
@@ -188,12 +188,12 @@ class _SampledPhoto:
 def non_maximum_suppression(boxes: Boxes, overlap: float, *, within: bool = False) -> NDArray[np.intp]:
     """Indices of the boxes to keep, best score first.
 
-    Boxes are compared in blocks, because the comparison of all pairs would take too much memory for noise in which
-    everything looks like a face.
+    Boxes are compared in blocks: in a photo of noise, where everything looks like a face, comparing all pairs at once
+    would take too much memory.
 
     Args:
         boxes: (n, 5 or more): left, top, right, bottom, score.
-        overlap: a box is dropped if its intersection with a better one is a larger share of their union.
+        overlap: a box is dropped if its intersection with a better one is more than this share of their union.
         within: use the smaller of the two areas in place of the union, to also drop a small box inside a better one.
     """
     order = np.argsort(-boxes[:, 4], kind="stable")
@@ -213,13 +213,13 @@ def non_maximum_suppression(boxes: Boxes, overlap: float, *, within: bool = Fals
 
 def _overlapping(some: Boxes, others: Boxes, overlap: float, within: bool) -> NDArray[np.bool_]:
     """Whether each of n boxes overlaps each of m others by more than `overlap`, (n, m)."""
-    # As in facenet-pytorch, a box has both its first and its last pixel `within`.
+    # As in facenet-pytorch, with `within` the last pixel also belongs to a box.
     shared, own, other = _areas(some, others, int(within))
     return np.asarray(shared > overlap * (np.minimum(own, other) if within else own + other - shared))
 
 
 def _areas(some: Boxes, others: Boxes, edge: int) -> tuple[NDArray[np.float32], ...]:
-    """Intersections (n, m) and areas, (n, 1) and (m). The length of a side is its difference plus `edge`."""
+    """Intersections (n, m) and areas, (n, 1) and (m). A side's length is the difference of its ends plus `edge`."""
     corners = np.maximum(some[:, None, :2], others[:, :2])
     sides = np.maximum(np.minimum(some[:, None, 2:4], others[:, 2:4]) - corners + edge, 0)
     own, other = (boxes[:, 2:4] - boxes[:, :2] + edge for boxes in (some, others))
@@ -231,7 +231,7 @@ def _smallest_window(pick: Pick, picked: Face, width: int, height: int) -> float
 
     All of 683 faces (500 portraits, 120 crowds, 9 group photos) were still found with windows of at most 1/1.8 of their
     side, and 95 of 100 with windows of their own side. A face that could replace the picked one is therefore searched
-    in windows of half its side, and a face that only counts as well in windows of its side.
+    for in windows of half its side, and a face that would only count in addition, in windows of its own side.
     """
     rival = pick.smallest_rival(picked, width, height)
     return min(rival, picked.side / 2) if pick.rule == "one" else rival / 2

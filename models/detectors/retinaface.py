@@ -12,8 +12,8 @@ from imaging.faces import Face, Pixels
 from models.detection import Detector, face_in
 
 RetinaFaceNetwork: TypeAlias = Callable[[Pixels], Sequence[NDArray[np.float32]]]
-"""From photos, uint8 (n, height, width, 3) RGB, to the float32 scores (n, anchors), boxes (n, anchors, 4) and landmarks
-(n, anchors, 10) of their anchors; see `decoded`."""
+"""Takes photos, uint8 (n, height, width, 3) RGB; returns the float32 scores (n, anchors), boxes (n, anchors, 4) and
+landmarks (n, anchors, 10) of their anchors. See `decoded`."""
 
 LEVELS = ((8, (10, 20)), (16, (32, 64)), (32, (128, 256)))
 """Stride of each level of the pyramid and the sides of its two square anchors, in pixels."""
@@ -27,11 +27,11 @@ class RetinaFace(Detector):
     Attributes:
         network: see `models.architectures.retinaface`.
         side: longer side of the network's input, in pixels. Larger photos are scaled down. The network was trained on
-            small photos and finds false faces in large ones: of nine photos, all are right at 480, and seven at
-            1024.
+            small photos and finds false faces in large ones: of nine photos, the results of all are right at 480, and
+            of seven at 1024.
         least_score: minimum score of a face, 0 to 1.
-        sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos the face scores less. Of 399 false
-            upright faces in rotated photos, 14 score as much.
+        sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos, the face scores less. Of 399 false
+            upright faces in rotated photos, 14 reach this score.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
     """
 
@@ -73,13 +73,14 @@ def anchors(height: int, width: int) -> NDArray[np.float32]:
 def decoded(
     boxes: NDArray[np.float32], landmarks: NDArray[np.float32], anchors: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Convert the network's answers for `anchors` to pixels.
+    """Convert the network's outputs for `anchors` to pixels.
 
     Args:
-        boxes: (anchors, 4): the box's centre as an offset from the anchor's, and the logarithms of its width and height
-            relative to the anchor's side; both divided by their variances.
-        landmarks: (anchors, 10): left eye, right eye, nose tip, left and right corner of the mouth, where left and
-            right are those of the photo, as offsets from the anchor's centre.
+        boxes: (anchors, 4): the offset of the box's centre from the anchor's, relative to the anchor's side and divided
+            by `CENTRE_VARIANCE`; and the logarithms of the box's width and height relative to the anchor's side,
+            divided by `SIZE_VARIANCE`.
+        landmarks: (anchors, 10): left eye, right eye, nose tip, left and right corner of the mouth, with left and right
+            as seen in the photo; offsets from the anchor's centre, like those of the boxes.
         anchors: see `anchors`.
 
     Returns:

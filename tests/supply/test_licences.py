@@ -75,7 +75,7 @@ def test_report_shows_packages_models_and_caveats(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("config", "error"),
     [
-        ("production.yaml", "^licences that licences.toml does not allow: arcface-r50$"),
+        ("production.yaml", "^licences.toml does not allow the licences of: arcface-r50$"),
         ("none.yaml", "configs/none.yaml cannot be read"),
     ],
 )

@@ -1,7 +1,7 @@
-"""`python -m load_tests.gpu`: the networks in every engine of this machine, at several sizes of batch.
+"""`python -m load_tests.gpu`: benchmark the networks in every engine of this machine, at several batch sizes.
 
-It times each network, compares its answers with those of the CPU, and measures a pipeline from encoded photos to
-embeddings. It needs neither a service nor a network connection, and also runs on a machine without a GPU.
+The command times each network, compares its answers with those of the CPU, and measures a pipeline from encoded photos
+to embeddings. It needs neither a service nor a network connection, and also runs on a machine without a GPU.
 """
 
 import os
@@ -27,14 +27,14 @@ THREADS = (1, 4, 16)
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help="Cards. Default: all that are pulled.")] = None,
-    largest: Annotated[int, typer.Option(min=1, max=64, help="Largest batch. At most 8 on a CPU.")] = 64,
+    names: Annotated[list[str] | None, typer.Argument(help="Model cards. Default: all pulled models.")] = None,
+    largest: Annotated[int, typer.Option(min=1, max=64, help="Largest batch on a GPU; on a CPU, at most 8.")] = 64,
     seconds: Annotated[
-        float, typer.Option(min=0, max=60, help="Seconds for each batch; ten times that for a pipeline.")
+        float, typer.Option(min=0, max=60, help="Seconds per batch size. A pipeline run takes ten times as long.")
     ] = 0.5,
 ) -> None:
-    """Measure, print and save."""
-    # Before PyTorch is imported: one thread, as in ONNX Runtime here and in replicas.
+    """Benchmark the networks in every installed engine, print the results and save them."""
+    # Set before PyTorch is imported. One thread, as for ONNX Runtime here and in replicas.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     store, reference, sizes = Store(chosen_store()), reference_runtime(), [size for size in SIZES if size <= largest]
     problems = [(runtime, runtime.problem()) for runtime in RUNTIMES]

@@ -23,7 +23,7 @@ from models.trial import one_line
 MIN_CALLS, MAX_CALLS = 3, 30
 """Minimum and maximum number of calls that are timed."""
 MAX_CPU_BATCH = 8
-"""On a CPU, larger batches only take time."""
+"""Largest batch that is timed on a CPU. Larger ones only take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Row:
 
     Attributes:
         measure, difference: how its model's answers compare with the reference, see `load_tests.gpu.parity`.
-        batches: by size: ``p50`` and ``p95`` in milliseconds, with the transfer of the arrays, and ``items_per_s``.
+        batches: for each size, ``p50`` and ``p95`` in milliseconds, with the transfer of the arrays, and
+            ``items_per_s``.
     """
 
     network: str
@@ -43,7 +44,7 @@ class Row:
 
 
 class RecordedNetwork:
-    """A network that keeps the inputs of the call with its largest items, to be timed on them."""
+    """A network that keeps the inputs of the call with the largest items. `measure` times the network on them."""
 
     def __init__(self, run: RawNetwork) -> None:
         self._run, self._kept = run, tuple[NDArray[Any], ...]()
@@ -55,7 +56,7 @@ class RecordedNetwork:
         return self._run(*inputs)
 
     def measure(self, size: int, seconds: float) -> dict[str, float]:
-        """Time batches of `size` items, which are the kept ones repeated, for about `seconds`.
+        """Time batches of `size` items, taken from the kept inputs in turn, for about `seconds`.
 
         Returns:
             Figures as in `Row.batches`.
@@ -77,11 +78,11 @@ def measured_rows(
     seconds: float,
     missing: list[str],
 ) -> Iterator[Row]:
-    """Yield a row per network and runtime, and add a line to `missing` for each runtime that does not run the model.
+    """Yield a row per network and runtime, and add a line to `missing` for each runtime that fails to run the model.
 
     Args:
         runtimes: the first is the reference, and is not timed.
-        seconds: time for each size of batch.
+        seconds: time per batch size.
     """
     expected: Answers | None = None
     for number, runtime in enumerate(runtimes):

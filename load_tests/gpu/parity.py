@@ -19,7 +19,7 @@ MEASURES = {
     "pose": "degrees",
     "eyes": "probability",
 }
-"""The unit of the largest difference by task; for detectors the smallest intersection over union."""
+"""What is compared, by task: the unit of the largest difference or, for detectors, the smallest IoU."""
 
 
 def parity(task: str, expected: Answers, found: Answers) -> float | None:
@@ -35,7 +35,7 @@ def parity(task: str, expected: Answers, found: Answers) -> float | None:
 
 
 def _fits(some: Sequence[Face], others: Sequence[Face]) -> list[float]:
-    """Return the intersection over union of each face with its best match on the other side, 0 if it has none."""
+    """Return the intersection over union (IoU) of each face with its best match on the other side, or 0 without one."""
     sides = ((some, others), (others, some))
     return [
         max((intersection_over_union(face.box, match.box) for match in b), default=0.0) for a, b in sides for face in a

@@ -16,7 +16,7 @@ COLUMNS = 4
 
 
 def networks_table(rows: Iterable[Row], sizes: Sequence[int]) -> Table:
-    """Tabulate networks: a row per runtime, a column per size of batch."""
+    """Tabulate networks: a row per runtime, a column per batch size."""
     made = table("ms, p50 (p95)", "", *map(str, sizes), "most items/s", "parity")
     for row in rows:
         cells = [row.batches.get(size) for size in sizes]
@@ -36,7 +36,7 @@ def rates_table(rates: Iterable[PipelineRate]) -> Table:
 
 
 def draw_networks(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """Write a PNG file with a panel per network: items per second by size of batch, a line per runtime."""
+    """Write a PNG file with a panel per network: items per second by batch size, with a line per runtime."""
     colours = {str(runtime): f"C{number}" for number, runtime in enumerate(RUNTIMES)}
     networks = dict.fromkeys(row.network for row in rows)
     lines = -(-len(networks) // COLUMNS)

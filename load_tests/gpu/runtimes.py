@@ -24,7 +24,7 @@ class Runtime:
         return f"{self.engine} on {self.device.kind}"
 
     def problem(self) -> str:
-        """Return why this machine cannot measure it; empty if it can."""
+        """Return why this machine cannot run it, or an empty string if it can."""
         package = "torch" if self.engine == "torch" else "onnxruntime"
         if find_spec(package) is None:
             return f"{package} is not installed"
@@ -59,6 +59,6 @@ def gpu_name() -> str:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0 and (line := done.stdout.partition("\n")[0].strip()):
             return line
-    # Containers may have a GPU without the command.
+    # Containers may have a GPU but no nvidia-smi.
     cuda = import_module("torch").cuda if find_spec("torch") else None
     return str(cuda.get_device_name(0)) if cuda and cuda.is_available() else ""

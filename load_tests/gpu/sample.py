@@ -18,7 +18,7 @@ from models.errors import ModelError
 from models.store import Store
 
 DETECTOR_NAME, PICK = "mtcnn", Pick("prominent")
-"""Card of the detector that cuts the crops, and the face that it picks in each photo."""
+"""Card of the detector that finds the faces, and the rule that picks one in each photo."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,7 +71,7 @@ def test_several_photos_are_compared_with_the_first(page: Page, mindy: bytes, mi
         expect(row.get_by_role("rowheader")).to_have_text(name)
         expect(row).to_contain_text(result)
     choose(page, mindy, mindy_again)
-    page.get_by_role("button", name="Remove them").click()
+    page.get_by_role("button", name="Remove extra photos").click()
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.get_by_role("meter", name="Cosine similarity")).to_be_visible()
 

@@ -95,7 +95,7 @@ def test_from_an_empty_gallery_to_a_found_face_and_back(
     assert (other.get_attribute("aria-valuetext") or "").endswith("needs at least 0.42 (model default)")
     page.get_by_label("Minimum margin").fill("1.9")
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.get_by_role("heading", name="Several subjects are too similar to the face")).to_be_visible()
+    expect(page.get_by_role("heading", name="The two most similar subjects are too close")).to_be_visible()
     expect(page.get_by_role("meter", name="mindy_kaling: no match, margin too small")).to_be_visible()
     page.get_by_label("Minimum margin").fill("")
     choose(page, side_by_side(jerry, mindy_again))

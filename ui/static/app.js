@@ -90,7 +90,7 @@ function keyDialog() {
     element(
       "p.hint",
       { id: "key-hint" },
-      "Kept until this tab is closed, and sent only to this service. If the service does not require keys, leave it empty.",
+      "Kept until this tab is closed, and sent only to this service. If the service does not require keys, leave the field empty.",
     ),
     element(
       "div.actions",

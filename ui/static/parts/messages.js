@@ -21,7 +21,7 @@ export const MESSAGES = {
   SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Someone may have deleted it: reload the list."],
   FACE_NOT_FOUND: ["This face no longer exists.", "Someone may have deleted it: open the subject again."],
   COLLECTION_EXISTS: ["A collection with this name already exists and uses another embedder.", "Choose another name."],
-  SUBJECT_EXISTS: ["A subject with this name already exists.", "Merge the two, or choose another name."],
+  SUBJECT_EXISTS: ["A subject with this name already exists.", "Merge the two subjects, or choose another name."],
   COLLECTION_NOT_EMPTY: ["The collection is not empty.", "Confirm that its faces may be deleted too."],
   EMBEDDING_CONTRACT_MISMATCH: [
     "The collection was created with a different model.",
@@ -46,7 +46,7 @@ export const MESSAGES = {
   ],
   INVALID_SUBJECT: ["This is not a valid subject name.", "Use 1 to 512 characters, not only spaces."],
   INVALID_METADATA: ["This is not valid metadata.", "Enter a JSON object of at most 4,096 bytes and 5 levels."],
-  INVALID_EMBEDDING: ["The embedding does not belong to this model.", "Embed the photo again."],
+  INVALID_EMBEDDING: ["The embedding is not valid for this collection.", "Embed the photo again."],
   UNKNOWN_DETECTOR: ["The service has no such detector.", "Choose another detector."],
   UNKNOWN_EMBEDDER: ["The service has no such embedder.", "Choose another embedder."],
   UNKNOWN_LIVENESS: ["The service has no such liveness model.", "Choose another one, or turn liveness off."],

@@ -33,7 +33,7 @@ async function list(chosen) {
         ),
       ),
     ),
-    ...(body.collections.length ? [] : [element("li.empty", "None yet. Create the first one below.")]),
+    ...(body.collections.length ? [] : [element("li.empty", "No collections yet. Create the first one below.")]),
   );
 }
 
@@ -114,7 +114,7 @@ form.addEventListener("submit", async (event) => {
     return tell(alert, {
       code: "NAME",
       message:
-        "The name of a collection has 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit.",
+        "The name of a collection must have 1 to 64 letters, digits, dots, dashes or underscores, and start with a letter or digit.",
     });
   }
   name.removeAttribute("aria-invalid");

@@ -18,7 +18,7 @@ export class Upload {
   #chosen = element("p.hint", { role: "status" });
   #start = element("button.primary", { type: "submit", disabled: true }, "Enrol");
   #cancel = element("button", { hidden: true }, "Cancel");
-  #clear = element("button", { hidden: true }, "Choose others");
+  #clear = element("button", { hidden: true }, "Clear the selection");
   #progress = element("progress", { hidden: true, "aria-label": "Photos sent" });
   #alert = element("div", { role: "alert" });
   #report = element("div.stack", { "aria-live": "polite" });
@@ -125,7 +125,7 @@ export class Upload {
     };
     const waits = (seconds) => {
       this.#chosen.textContent = seconds
-        ? `The service is busy. Sending the next photos in ${seconds} s`
+        ? `The service is busy or unreachable. Trying again in ${seconds} s.`
         : "Sending …";
     };
     let failure = null;

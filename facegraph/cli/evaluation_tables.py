@@ -64,7 +64,7 @@ def _lfw(section: Section) -> None:
 
 def _groups(section: Section) -> None:
     gate = section["acquisition"]
-    print_line(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs as impostors")
+    print_line(f"groups: photos {gate['photos']}, faceless {len(gate['faceless'])}, all pairs are impostor pairs")
     print_line(f"FMR at {section['threshold']:.4f}, {section['name']}")
     for name, column in section["columns"].items():
         table = make_table(name, "with", "faces", "pairs", "false matches", "FMR")

@@ -20,7 +20,7 @@ PLAN = (("", 10), ("/match", 40), ("/mediapipe", 40), ("", 30))
 
 
 def phase_figures(samples: Sequence[Sample], requests: Iterable[Request]) -> dict[str, str]:
-    """Return the range of each deployment's replicas in a phase, and figures of the requests that ended in it."""
+    """Return each deployment's range of replica counts in a phase, and figures of the requests that ended in it."""
     begin, end, figures = samples[0].at, samples[-1].at, dict[str, str]()
     for name in sorted({name for each in samples for name in each.counts}):
         counts = [each.counts[name] for each in samples]

@@ -27,7 +27,7 @@ LIMIT_S = 60
 
 
 def well_again(records: Path, since: float) -> list[Request]:
-    """Wait until each route has served `ANSWERS` requests sent after `since`; return all requests that ended since.
+    """Wait until each route has served `ANSWERS` requests sent after `since`; return all that have ended since then.
 
     Raises TimeoutError after `LIMIT_S`.
     """

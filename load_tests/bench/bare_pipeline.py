@@ -63,7 +63,7 @@ class BarePipeline:
 
 
 def main() -> None:
-    """Compare the photos given on the command line, again and again."""
+    """Repeatedly compare the photos given on the command line."""
     route, first, second, path, count = sys.argv[1:]
     os.setpgrp()
     signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))

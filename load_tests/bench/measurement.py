@@ -34,7 +34,7 @@ class Measurement:
         numbers: ``rate``, responses per second, where a response at the edge of the measurement counts in proportion to
             its time inside; ``p50`` and ``p95``, milliseconds of a response; ``cpu``, CPU seconds of the server per
             response; ``memory``, MiB of the server (PSS); ``similarity``, the median cosine similarity of the photos;
-            ``replicas``, their number at the end.
+            ``replicas``, the number of replicas at the end.
         counts: ``answers``, ``refused`` and ``failed``.
         steps: medians in milliseconds, see `facegraph.step_times`.
         replica_cpu: CPU seconds per response by deployment.

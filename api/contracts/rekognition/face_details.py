@@ -21,7 +21,9 @@ SHARP = 100.0
 
 
 def detail_stages(stages: Stages, attributes: Sequence[str], member: str = "Attributes") -> Mapping[str, FaceStage]:
-    """Return the stages that a face's details need, by task: pose always, eyes if requested, each if configured.
+    """Return the stages for a face's details, by task: pose, and eyes if requested.
+
+    A task without a stage is left out.
 
     Args:
         member: name of the request's member that has the attributes, for errors.

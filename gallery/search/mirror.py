@@ -21,6 +21,9 @@ from gallery.storage.tables import vectors_of
 
 logger = logging.getLogger("ray.serve")
 
+MANY_FACES = 4096
+"""Number of new faces after which the memory that reading them took is returned to the system."""
+
 
 class Mirror:
     """Keeps a copy of the embeddings of one table up to date.
@@ -88,10 +91,10 @@ class Mirror:
         """Update `files` to the table's latest version, and use them."""
         table, version = await self._latest.latest()
         # Files found in the folder may be those of an earlier version, or of a gallery that was here before.
-        known = files is self.files or files.version == -1
+        known, faces = files is self.files or files.version == -1, len(files)
         if not known or (files.version != version and not await self._follow_commits(files, table, version)):
             await self._follow_keys(files, table, version)
-        if files is not self.files:
+        if files is not self.files or len(files) > faces + MANY_FACES:
             return_memory()
         self.files = files
 

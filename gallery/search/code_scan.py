@@ -71,7 +71,9 @@ def candidates(
         Rows, int64, and their scores, float32, highest first. All rows if there are at most `nearest`.
     """
     scan = partial(_scan, faces, probes, scales, nearest, margins)
-    first, *others = _blocks(len(faces.codes), max(1, PRODUCTS // len(probes)))
+    rows = len(faces.codes)
+    most = min(max(1, PRODUCTS // len(probes)), max(FIRST_ROWS, rows // (4 * threads)))
+    first, *others = _blocks(rows, most)
     lowest = np.full(len(probes), -np.inf, np.float32)
     found, lowest = _best(scan(lowest, iter([first])), nearest, margins, lowest)
     if others:
@@ -85,11 +87,11 @@ def candidates(
 
 def _blocks(rows: int, most: int) -> list[tuple[int, int]]:
     """Divide the rows into blocks of growing size, at most `most` rows each, and return each block's start and end."""
-    blocks, end, size = list[tuple[int, int]](), 0, FIRST_ROWS
+    blocks, end, size = list[tuple[int, int]](), 0, min(FIRST_ROWS, most)
     while end < rows:
-        start, end = end, min(end + min(size, most), rows)
+        start, end = end, min(end + size, rows)
         blocks.append((start, end))
-        size *= GROWTH
+        size = min(GROWTH * size, most)
     return blocks
 
 

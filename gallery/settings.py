@@ -41,7 +41,7 @@ class GalleryArgs(EnvironmentSettings):
     optimise_s: float = Field(
         20,
         gt=0,
-        description="Seconds between optimisations: gathering new faces, merging small files, updating indexes.",
+        description="Seconds between optimisations: merging small files, updating indexes.",
     )
     clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs of the writer.")

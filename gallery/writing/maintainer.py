@@ -23,8 +23,8 @@ Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
-SPREAD_COMMITS = 16
-"""Number of commits after which new rows are gathered: each leaves a file, which every look-up has to read."""
+GATHER_COMMITS = 16
+"""Number of commits after which their rows are gathered: each leaves a file, which every look-up has to read."""
 
 
 class Maintainer:
@@ -51,14 +51,17 @@ class Maintainer:
         """
         for opened in self._registry.opened:
             if _is_due(opened):
-                await self._gather(opened.collection.name)
+                await self._gather(opened, opened.merged_at)
         await self._maintain(self._optimise, _is_due)
 
     async def gather(self) -> None:
-        """Gather the new rows of indexed collections in which they are spread over many files."""
+        """Gather the newest rows of indexed collections that have many commits since the last time.
+
+        Earlier rows are left to `optimise`, because rewriting all of them each time would take much space on the disk.
+        """
         for opened in self._registry.opened:
-            if opened.ungathered >= SPREAD_COMMITS and not opened.locks.maintenance.locked():
-                await self._gather(opened.collection.name)
+            if opened.ungathered >= GATHER_COMMITS and not opened.locks.maintenance.locked():
+                await self._gather(opened, max(opened.merged_at, opened.gathered_at))
 
     async def clean(self) -> dict[str, int]:
         """Erase deleted faces from the files, so that no version and no index contains them.
@@ -96,24 +99,26 @@ class Maintainer:
             raise problem
         return answers
 
-    async def _gather(self, name: str) -> None:
-        """Rewrite the new rows of an indexed table into one file, unless there are many or all are gathered already.
+    async def _gather(self, opened: OpenCollection, after: int) -> None:
+        """Rewrite the rows of an indexed table after a commit into one file, unless there are many or none are new.
 
         This is a change that replaces rows. It excludes maintenance, because an index that is being built would miss
         the replaced rows.
         """
+        name = opened.collection.name
         try:
-            async with self._registry.maintain(name) as opened, opened.locks.changing(removes=True):
-                commits, opened.ungathered = opened.ungathered, 0
-                table, unmerged = opened.table, f"commit > {opened.merged_at}"
+            async with self._registry.maintain(name), opened.locks.changing(removes=True):
+                table, rows = opened.table, f"commit > {after}"
                 if (
-                    commits
+                    opened.ungathered
                     and await table.list_indices()
-                    and 1 < await table.count_rows(unmerged) < maintenance.SCATTERED_ROWS
+                    and 1 < await table.count_rows(rows) < maintenance.SCATTERED_ROWS
                 ):
-                    await table.update(where=unmerged, updates_sql={"commit": "commit"})
+                    await table.update(where=rows, updates_sql={"commit": "commit"})
+                opened.ungathered, opened.gathered_at = 0, self._registry.next_commit()
         except (RequestError, *UNREADABLE) as error:
-            # If the problem lasts, the next merge of the files reports it.
+            # Not at once again. If the problem lasts, the next merge of the files reports it.
+            opened.ungathered = min(opened.ungathered, GATHER_COMMITS // 2)
             logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
 
     async def _optimise(self, opened: OpenCollection) -> None:

@@ -46,7 +46,8 @@ class OpenCollection:
         commits: number of commits since its last optimisation.
         unmerged: number of commits since all its files were last merged, or since it was opened.
         merged_at: the newest commit's number when all its files were last merged, or when it was opened.
-        ungathered: number of commits since its new rows were last gathered in one file.
+        ungathered: number of commits that added rows since the newest rows were last gathered in one file.
+        gathered_at: the newest commit's number at that time.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
         locks: see `gallery.storage.locks`.
@@ -58,12 +59,13 @@ class OpenCollection:
     unmerged: int = 0
     merged_at: int = 0
     ungathered: int = 0
+    gathered_at: int = 0
     removals: int = 0
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
 
-    def count_commits(self, commits: int = 1) -> None:
-        """Count new commits, for the next maintenance."""
+    def add_row_commits(self, commits: int = 1) -> None:
+        """Count commits that added or replaced rows, for the next maintenance."""
         self.commits += commits
         self.ungathered += commits
 

@@ -132,7 +132,7 @@ class SubjectChanges:
                 if earlier is not None or await table.count_rows(one_of("subject_key", [subject_key(subject)])):
                     raise RequestError("SUBJECT_EXISTS", "The collection already has a subject with this id")
                 await list_empty(connection, table.name, subject, request, may_be_listed=False)
-                opened.count_commits()
+                opened.commits += 1
             if kept:
                 await self._keep(opened, kept)
             return None
@@ -143,7 +143,7 @@ class SubjectChanges:
     async def _keep(self, opened: OpenCollection, kept: KeptAnswer) -> None:
         with storing_may_fail():
             await store_answer(self._registry.connection, opened.table.name, kept)
-            opened.count_commits()
+            opened.commits += 1
 
     async def _move(self, opened: OpenCollection, subjects: Sequence[str], to: str, *, keep_metadata: bool) -> int:
         """Give all faces of `subjects` to another subject, and return their number."""
@@ -158,5 +158,5 @@ class SubjectChanges:
     ) -> None:
         """Log faces as removed from their subjects, then give them to other `subjects` in one commit."""
         await self._registry.log_removed(opened, faces)
-        opened.count_commits()
+        opened.add_row_commits()
         await move_faces(opened.table, faces, subjects, self._registry.next_commit(), keep_metadata=keep_metadata)

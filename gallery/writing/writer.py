@@ -153,7 +153,7 @@ class Writer(SubjectChanges):
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
-                opened.count_commits(1 + data.num_rows // LARGE_COMMIT)
+                opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT)
             results, enrolled = [], set[str]()
             for face in faces:
                 # A face that the request contains twice is already enrolled the second time.
@@ -178,7 +178,7 @@ class Writer(SubjectChanges):
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.with_metadata(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.count_commits(1 + data.num_rows // LARGE_COMMIT)
+            opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT)
             return int(merged.num_inserted_rows)
 
     @repeated
@@ -190,7 +190,7 @@ class Writer(SubjectChanges):
         """
         key, text = subject_key(subject), None if metadata is None else encoded(metadata)
         async with self._registry.change(name, removes=True) as opened:
-            opened.count_commits(await subject_metadata.put(opened.table, key, text))
+            opened.add_row_commits(await subject_metadata.put(opened.table, key, text))
 
     @repeated
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:
@@ -269,5 +269,5 @@ class Writer(SubjectChanges):
             await self._registry.log_removed(opened, gone)
             # The ids of all faces of a subject would be a long filter.
             await opened.table.delete(where if len(gone) == len(known) else one_of("id", gone["id"].to_pylist()))
-            opened.count_commits()
+            opened.commits += 1
         return dict(zip(known["id"].to_pylist(), owners, strict=True))

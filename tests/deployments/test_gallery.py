@@ -159,6 +159,13 @@ async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch
     await writer.ready()
 
 
+async def test_new_faces_are_gathered_by_a_timer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gather = AsyncMock()
+    monkeypatch.setattr(Writer, "gather", gather)
+    await started_writer(tmp_path)
+    await eventually(lambda: gather.await_count > 1)
+
+
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left"), RuntimeError("(os error 28)"), OSError(5, "broken"), RuntimeError("broken")]
 )

@@ -209,18 +209,46 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Storag
 async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
     location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
-    faces = people(56)
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 7)
+    monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
+    faces = people(58)
     await enrol(writer, *faces[:50])
     await writer.optimise()
-    monkeypatch.setattr(gallery.writing.maintainer, "SPREAD_COMMITS", 2)
-    for start, outside, gather in ((50, 2, writer.gather), (52, 4, writer.optimise), (54, 0, writer.optimise)):
-        for each in faces[start : start + 2]:
-            await enrol(writer, each)
+    # Gathering leaves the rows that were gathered before to the next optimisation.
+    for start, gather, files, outside in (
+        (50, writer.gather, 2, 2),
+        (52, writer.gather, 3, 4),
+        (54, writer.optimise, 2, 6),
+        (56, writer.optimise, 2, 0),
+    ):
+        await enrol(writer, faces[start])
+        before = await location.versions()
+        await writer.gather()
+        assert await location.versions() == before
+        await enrol(writer, faces[start + 1])
         await gather()
-        assert await fragments(await location.table()) == 2
+        assert await fragments(await location.table()) == files
         assert await location.unindexed("id") == outside
     assert len(await location.listed()) == len(faces)
+
+
+@pytest.mark.usefixtures("early_indexes")
+async def test_new_faces_that_could_not_be_gathered_are_gathered_by_the_next_optimisation(
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
+    monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
+    faces = people(52)
+    await enrol(writer, *faces[:50])
+    await writer.optimise()
+    for each in faces[50:]:
+        await enrol(writer, each)
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncTable, "update", AsyncMock(side_effect=OSError(28, "No space left")))
+        await writer.gather()
+    assert await fragments(await location.table()) == 3
+    await writer.optimise()
+    assert await fragments(await location.table()) == 2
 
 
 @pytest.mark.usefixtures("early_indexes")

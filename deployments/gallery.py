@@ -123,9 +123,9 @@ class GalleryReader:
 
     async def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:  # type: ignore[misc]
         from gallery.reading.reader import Reader
-        from gallery.reading.snapshot import wait_until_created
+        from gallery.storage.tables import wait_until_created
 
-        # The writer and the reader start at the same time. If there is still no gallery afterwards, `ready` fails.
+        # The writer and the readers start together. If there is still no gallery afterwards, `ready` fails.
         await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
         self._report = ReaderReport()

@@ -45,18 +45,17 @@ class Sample:
 
 def sample(process: psutil.Process, gallery: Path | None = None) -> Sample:
     """Sample a process and all its descendants, and the folder of its gallery."""
-    at, machine, cpu, replicas = time.monotonic(), psutil.cpu_times(), dict[int, float](), dict[int, str]()
+    at, machine, cpu, replicas = time.monotonic(), psutil.cpu_times(), cpu_times(process), dict[int, str]()
     machine_cpu = machine.user + machine.nice + machine.system + machine.irq + machine.softirq + machine.steal
     used = dict.fromkeys(RESOURCES, 0.0)
     for each in family(process):
         # The process may exit in the meantime.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            times, memory = each.cpu_times(), each.memory_full_info().pss / 2**20
+            memory = each.memory_full_info().pss / 2**20
             own = {MEMORY: memory, OPEN_FILES: each.num_fds(), THREADS: each.num_threads()}
             if found := REPLICA.search(command_line(each)):
                 replicas[each.pid] = found[1]
                 own[REPLICA_MEMORY] = memory
-            cpu[each.pid] = times.user + times.system
             used |= {what: used[what] + amount for what, amount in own.items()}
     if gallery:
         used[GALLERY_FILES] = sum(len(names) for _, _, names in os.walk(gallery))

@@ -49,7 +49,7 @@ def verify_subject(
     Args:
         photo, detector, liveness_network, attributes, crops: as in `embed`.
         liveness: with "require", a spoof never matches.
-        threshold: minimum cosine similarity. Default: the collection's, or else see `models`.
+        threshold: minimum cosine similarity. Default: the collection's or, without one, the embedder's; see `models`.
         faces: which face of the photo to compare. Default: the prominent one. With "all", the most similar one.
     """
     return ApiCall(

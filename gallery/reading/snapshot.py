@@ -1,8 +1,6 @@
 """The gallery at one version of its registry."""
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,7 +10,7 @@ from gallery.location import Location
 from gallery.reading.face_table import FaceTable
 from gallery.records import Collection
 from gallery.storage.latest_table import LatestTable
-from gallery.storage.tables import REGISTRY, UNREADABLE, collection_of, open_if_created
+from gallery.storage.tables import REGISTRY, collection_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,3 @@ class Snapshot:
             for each in collections.values()
         }
         return Snapshot(self.connection, self.registry, version, MappingProxyType(collections), MappingProxyType(faces))
-
-
-async def wait_until_created(location: Location, seconds: float) -> None:
-    """Wait until the gallery has a registry, at most `seconds`. Returns at once if the registry cannot be read."""
-    with suppress(TimeoutError, *UNREADABLE):
-        async with asyncio.timeout(seconds):
-            connection = await location.connect()
-            while await open_if_created(connection, REGISTRY) is None:
-                await asyncio.sleep(0.1)

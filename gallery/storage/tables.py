@@ -1,6 +1,8 @@
 """The schemas of the gallery's two kinds of tables, their rows, and filters."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
 from gallery.errors import key_reused
+from gallery.location import Location
 from gallery.records import Collection, EmbeddingKind, NewFace, digest, subject_key
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
@@ -97,6 +100,15 @@ async def open_if_created(connection: AsyncConnection, name: str) -> AsyncTable 
         if listed or (folder and any((folder / "_versions").glob("*.manifest"))):
             raise
         return None
+
+
+async def wait_until_created(location: Location, seconds: float) -> None:
+    """Wait until the gallery has a registry, at most `seconds`. Returns at once if the registry cannot be read."""
+    with suppress(*UNREADABLE):
+        async with asyncio.timeout(seconds):
+            connection = await location.connect()
+            while await open_if_created(connection, REGISTRY) is None:
+                await asyncio.sleep(0.1)
 
 
 def collection_of(row: Mapping[str, Any]) -> Collection:

@@ -121,7 +121,7 @@ def summed_up(
 
 
 def _samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
-    """Sample at the beginning and at the end. The second sample includes processes that have exited in between."""
+    """Sample at the beginning and at the end. The second sample has the last CPU times of processes that exited."""
     time.sleep(WARM_UP_S)
     first, spent = sample(process), dict[int, float]()
     while (left := first.at + seconds - time.monotonic()) > 0:

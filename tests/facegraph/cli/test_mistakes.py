@@ -40,7 +40,10 @@ INVALID = {
         ("models gate --photos . --config many.yaml", "many.yaml is not valid: enrol_max_yaw: Input should be a valid"),
         ("models ranges mobilefacenet --photos .", "mobilefacenet has no int8 file"),
         ("models ranges facenet --photos .", "no face was found on the photos in ."),
-        ("models ranges facenet --photos . --store none", "embedder.onnx is missing: pull facenet"),
+        (
+            "models ranges facenet --photos . --store none",
+            "embedder.onnx is missing: remove int8 from the card of facenet, pull it",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(

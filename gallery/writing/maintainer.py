@@ -88,9 +88,10 @@ class Maintainer:
             name = each.collection.name
             try:
                 async with self._registry.maintain(name) as opened:
-                    before = opened.commits
+                    commits, rows = opened.commits, opened.new_rows
                     answers[name] = await work(opened)
-                    opened.commits -= before
+                    opened.commits -= commits
+                    opened.new_rows -= rows
             except RequestError as refused:
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._registry:
@@ -162,4 +163,5 @@ class Maintainer:
 
 def _is_due(opened: OpenCollection) -> bool:
     """Whether a collection should be optimised. Not while it is cleaned, so that the others do not wait for it."""
-    return opened.commits >= FEW_COMMITS and not opened.locks.maintenance.locked()
+    due = opened.commits >= FEW_COMMITS or opened.new_rows >= maintenance.SCATTERED_ROWS
+    return due and not opened.locks.maintenance.locked()

@@ -44,6 +44,7 @@ class OpenCollection:
         collection: its description.
         handle: its table of faces; None if that could not be opened.
         commits: number of commits since its last optimisation.
+        new_rows: number of rows that they added or replaced.
         unmerged: number of commits since all its files were last merged, or since it was opened.
         merged_at: the newest commit's number when all its files were last merged, or when it was opened.
         ungathered: number of commits that added rows since the newest rows were last gathered in one file.
@@ -56,6 +57,7 @@ class OpenCollection:
     collection: Collection
     handle: AsyncTable | None
     commits: int = 0
+    new_rows: int = 0
     unmerged: int = 0
     merged_at: int = 0
     ungathered: int = 0
@@ -64,10 +66,11 @@ class OpenCollection:
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
 
-    def add_row_commits(self, commits: int = 1) -> None:
-        """Count commits that added or replaced rows, for the next maintenance."""
+    def add_row_commits(self, commits: int = 1, rows: int = 0) -> None:
+        """Count commits that added or replaced rows, and the rows if there may be many, for the next maintenance."""
         self.commits += commits
         self.ungathered += commits
+        self.new_rows += rows
 
     @property
     def table(self) -> AsyncTable:

@@ -153,7 +153,7 @@ class Writer(SubjectChanges):
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
-                opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT)
+                opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT, data.num_rows)
             results, enrolled = [], set[str]()
             for face in faces:
                 # A face that the request contains twice is already enrolled the second time.
@@ -178,7 +178,7 @@ class Writer(SubjectChanges):
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.with_metadata(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT)
+            opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT, data.num_rows)
             return int(merged.num_inserted_rows)
 
     @repeated

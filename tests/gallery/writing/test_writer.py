@@ -205,6 +205,19 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Storag
     assert len(await location.listed()) == gallery.writing.maintainer.FEW_COMMITS
 
 
+async def test_many_faces_of_one_commit_are_optimised(
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
+    await enrol(writer, *people(4))
+    before = await location.versions()
+    await writer.optimise()
+    assert await location.versions() == before
+    await enrol(writer, face("one more"))
+    await writer.optimise()
+    assert await location.versions() > before + 1
+
+
 @pytest.mark.usefixtures("early_indexes")
 async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
     location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch

@@ -35,6 +35,9 @@ from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
+LARGE_COMMIT = 8192
+"""A commit of n faces counts 1 + n // `LARGE_COMMIT` times: a search compares the probe with all unindexed faces."""
+
 
 @dataclasses.dataclass(slots=True)
 class OpenCollection:
@@ -66,8 +69,9 @@ class OpenCollection:
     erased: int | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
 
-    def add_row_commits(self, commits: int = 1, rows: int = 0) -> None:
-        """Count commits that added or replaced rows, and the rows if there may be many, for the next maintenance."""
+    def count_row_commit(self, rows: int = 0) -> None:
+        """Count a commit that added or replaced rows, and the rows if there may be many, for the next maintenance."""
+        commits = 1 + rows // LARGE_COMMIT
         self.commits += commits
         self.ungathered += commits
         self.new_rows += rows

@@ -158,5 +158,5 @@ class SubjectChanges:
     ) -> None:
         """Log faces as removed from their subjects, then give them to other `subjects` in one commit."""
         await self._registry.log_removed(opened, faces)
-        opened.add_row_commits()
+        opened.count_row_commit()
         await move_faces(opened.table, faces, subjects, self._registry.next_commit(), keep_metadata=keep_metadata)

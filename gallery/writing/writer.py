@@ -25,9 +25,6 @@ from gallery.writing.registry import OpenCollection, Registry
 from gallery.writing.request_answers import answer_to, storing_may_fail
 from gallery.writing.subject_changes import SubjectChanges
 
-LARGE_COMMIT = 8192
-"""A commit of n faces counts 1 + n // `LARGE_COMMIT` times: a search compares the probe with all unindexed faces."""
-
 
 class Writer(SubjectChanges):
     """Commits one change at a time. Create it with `open`.
@@ -153,7 +150,7 @@ class Writer(SubjectChanges):
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
-                opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT, data.num_rows)
+                opened.count_row_commit(data.num_rows)
             results, enrolled = [], set[str]()
             for face in faces:
                 # A face that the request contains twice is already enrolled the second time.
@@ -178,7 +175,7 @@ class Writer(SubjectChanges):
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.with_metadata(opened.table, data, texts)
             merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.add_row_commits(1 + data.num_rows // LARGE_COMMIT, data.num_rows)
+            opened.count_row_commit(data.num_rows)
             return int(merged.num_inserted_rows)
 
     @repeated
@@ -190,7 +187,8 @@ class Writer(SubjectChanges):
         """
         key, text = subject_key(subject), None if metadata is None else encoded(metadata)
         async with self._registry.change(name, removes=True) as opened:
-            opened.add_row_commits(await subject_metadata.put(opened.table, key, text))
+            if await subject_metadata.put(opened.table, key, text):
+                opened.count_row_commit()
 
     @repeated
     async def delete_subjects(self, name: str, subjects: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ import gallery.writing.maintainer
 import gallery.writing.maintenance
 import gallery.writing.writer
 from gallery.reading.reader import Reader
+from gallery.records import NewFace
 from gallery.storage.disk import GalleryInUseError
 from gallery.writing.registry import Registry
 from gallery.writing.writer import Writer
@@ -218,15 +219,20 @@ async def test_many_faces_of_one_commit_are_optimised(
     assert await location.versions() > before + 1
 
 
-@pytest.mark.usefixtures("early_indexes")
-async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
-    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def faces(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> list[NewFace]:
+    """58 faces; 50 are enrolled and indexed. Two new ones are gathered, and seven are merged with the others."""
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 7)
     monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
     faces = people(58)
     await enrol(writer, *faces[:50])
     await writer.optimise()
+    return faces
+
+
+async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
+    location: Storage, writer: Writer, faces: list[NewFace]
+) -> None:
     # Gathering leaves the rows that were gathered before to the next optimisation.
     for start, gather, files, outside in (
         (50, writer.gather, 2, 2),
@@ -245,16 +251,10 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
     assert len(await location.listed()) == len(faces)
 
 
-@pytest.mark.usefixtures("early_indexes")
 async def test_new_faces_that_could_not_be_gathered_are_gathered_by_the_next_optimisation(
-    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    location: Storage, writer: Writer, faces: list[NewFace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
-    monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
-    faces = people(52)
-    await enrol(writer, *faces[:50])
-    await writer.optimise()
-    for each in faces[50:]:
+    for each in faces[50:52]:
         await enrol(writer, each)
     with monkeypatch.context() as patched:
         patched.setattr(AsyncTable, "update", AsyncMock(side_effect=OSError(28, "No space left")))

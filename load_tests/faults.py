@@ -85,7 +85,7 @@ def main(
         subjects = [each.details["subject"] for each in requests if "subject" in each.details]
         missing = lost(service.address, subjects)
     console.print(made)
-    console.print(f"{len(subjects)} enrolments were acknowledged, of which {len(missing)} were lost")
+    console.print(f"{len(subjects)} enrolments were acknowledged; {len(missing)} of them were lost")
     raise typer.Exit(bool(missing or any(map(wrong, requests))))
 
 

@@ -57,7 +57,7 @@ function shown({ faces, faces_found: total, models: names }, threshold, least) {
   const alike = faces.map(({ candidates }) => candidates.filter(({ similarity }) => similarity >= threshold.value));
   const found = alike.map((each, index) => (unclear(faces[index], least) ? [] : each));
   const people = found.filter((each) => each.length).length;
-  const near = alike[0].length ? "The two most similar subjects are too close" : "Nobody in the collection is similar enough";
+  const near = alike[0].length ? "The two most similar subjects are too close" : "No subject in the collection is similar enough";
   const nobody = barred(faces[0]) ? "The face looks like a spoof" : near;
   const alone = found[0].length ? `This is ${found[0][0].subject}` : nobody;
   const title = faces.length === 1 ? alone : `${people} of ${plural(faces.length, "face")} recognised`;

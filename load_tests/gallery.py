@@ -4,7 +4,6 @@ See docs/performance.md. With one photo per person, embeddings are random direct
 index, because no two embeddings are close.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +18,12 @@ import typer
 from rich.console import Console
 from urllib3 import HTTPConnectionPool, connection_from_url
 
-from load_tests import CONFIG, RESULTS
+from load_tests import CONFIG
 from load_tests.collection_client import CollectionClient
 from load_tests.processes import sample
 from load_tests.programs import ConfigOption, RunningService, running_service
-from load_tests.results import machine, table
-from load_tests.synthetic_faces import PROBES, Vectors, exact_rows, subject_of, synthetic_faces, write_parquet
+from load_tests.results import machine, save, table
+from load_tests.synthetic_faces import PROBES, Vectors, subject_of, synthetic_faces, write_arrow
 
 BATCH, BATCHES = 1000, 10
 """Embeddings per JSON request, and number of such requests."""
@@ -84,11 +83,11 @@ def reader_bytes(service: RunningService) -> list[int]:
     return [psutil.Process(each).memory_full_info().pss for each in readers]
 
 
-def fill(client: CollectionClient, faces: Vectors, photos: int, collection: str) -> float:
-    """Import the faces as one Parquet file, and return the faces per second."""
+def fill(client: CollectionClient, faces: Vectors, photos: int) -> float:
+    """Import the faces in one request, and return the faces per second."""
     with TemporaryDirectory() as temporary:
-        file = Path(temporary) / "faces.parquet"
-        write_parquet(file, faces, photos, {"name": collection, **client.kind})
+        file = Path(temporary) / "faces.arrow"
+        write_arrow(file, faces, photos)
         start = time.perf_counter()
         client.import_file(file)
         return len(faces) / (time.perf_counter() - start)
@@ -126,8 +125,7 @@ def main(
             connections(service) as http,
         ):
             client, empty = CollectionClient(http, "json", embedder), reader_bytes(service)[0]
-            size = int(client.kind["size"])
-            enrolled, probes = synthetic_faces(faces // photos, photos, size, searches)
+            enrolled, probes = synthetic_faces(faces // photos, photos, client.size, searches)
             batches = [
                 [(f"{n}-{row}", enrolled[(BATCH * n + row) % len(enrolled)]) for row in range(BATCH)]
                 for n in range(BATCHES)
@@ -135,7 +133,7 @@ def main(
             by_json.run(client.enrol, batches)
             client.drop()
             if not filled:
-                figures["imported per second"] = fill(CollectionClient(http, name, embedder), enrolled, photos, name)
+                figures["imported per second"] = fill(CollectionClient(http, name, embedder), enrolled, photos)
         if not filled:
             unfinished.rename(folder)
         figures["enrolled per second, JSON"] = BATCH * BATCHES / by_json.seconds
@@ -143,7 +141,7 @@ def main(
         service = stack.enter_context(running_service(config, GALLERY_URI=str(folder)))
         figures["seconds to ready"] = time.perf_counter() - start
         http = stack.enter_context(connections(service))
-        client, found = CollectionClient(http, name, embedder), list[str]()
+        client, found, nearest = CollectionClient(http, name, embedder), list[str](), list[int]()
         bodies = [client.search_body(probe) for probe in probes]
         start = time.perf_counter()
         client.search(bodies[0])
@@ -152,7 +150,7 @@ def main(
             own = [bodies[number] for number in part]
             found += alone.run(client.search, own)
             together.run(client.search, own * REPEATS, CLIENTS)
-            product.run(enrolled.__matmul__, probes[part])
+            nearest += product.run(lambda probe: int((enrolled @ probe).argmax()), probes[part])
         memory = reader_bytes(service)
         subjects = [f"single-{time.time_ns()}-{number}" for number in range(SINGLES)]
         single.run(lambda n: client.enrol([(subjects[n], probes[n % searches])]), range(SINGLES))
@@ -170,8 +168,7 @@ def main(
         clean.result()
         for another in range(len(cleaning.milliseconds)):
             client.delete(f"{subjects[0]}-{another}")
-    rows = exact_rows(enrolled, probes)
-    right = np.equal(found, [subject_of(row, photos) for row in rows])
+    right = np.equal(found, [subject_of(row, photos) for row in nearest])
     figures |= {f"recall@1, {kind}": float(right[number :: len(PROBES)].mean()) for number, kind in enumerate(PROBES)}
     figures["p50 of searches relative to numpy"] = alone.figures["p50_ms"] / product.figures["p50_ms"]
     figures[f"rate with {CLIENTS} clients relative to one"] = (
@@ -182,11 +179,11 @@ def main(
     timings = {"search, 1 client": alone, f"search, {CLIENTS} clients": together, "numpy's exact product": product}
     timings |= {"enrolling one more": single, "the same during a clean-up": cleaning}
     timings |= {"listing 100 subjects after a deletion": listing, "counting": counting}
-    title = f"{len(enrolled)} faces of {size} numbers, {photos} per person"
+    title = f"{len(enrolled)} faces of {client.size} numbers, {photos} per person"
     present(title, timings, figures)
     written = {"machine": machine(), "config": str(config), "name": name, "figures": figures}
     written["timings"] = {what: timing.figures for what, timing in timings.items()}
-    (RESULTS / f"gallery-{name}.json").write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    save(f"gallery-{name}", written)
 
 
 if __name__ == "__main__":

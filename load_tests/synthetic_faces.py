@@ -1,15 +1,10 @@
-"""Synthetic embeddings of people with several photos, probes to search for, and the exact results."""
+"""Synthetic embeddings of people with several photos, and probes to search for."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
@@ -20,8 +15,8 @@ PHOTO_COSINE = 0.6
 """Mean cosine similarity of two photos of a person."""
 NOISE = 0.5
 """Length of the noise that is added to an embedding of length 1 to make a noisy copy."""
-BLOCK = 100_000
-"""Faces processed at a time."""
+BLOCK = 10_000
+"""Faces processed at a time, in memory and in batches of an import."""
 
 
 def synthetic_faces(people: int, photos: int, size: int, probes: int) -> tuple[Vectors, Vectors]:
@@ -37,43 +32,21 @@ def synthetic_faces(people: int, photos: int, size: int, probes: int) -> tuple[V
     return faces, np.choose(np.arange(probes)[:, None] % len(kinds), kinds)
 
 
-def exact_rows(faces: Vectors, probes: Vectors) -> NDArray[np.int64]:
-    """Return the row of the most similar face for each probe."""
-    tops, cosines = [], []
-    for first in range(0, len(faces), BLOCK):
-        block = faces[first : first + BLOCK] @ probes.T
-        tops.append(first + block.argmax(axis=0))
-        cosines.append(block.max(axis=0))
-    rows: NDArray[np.int64] = np.asarray(tops)[np.argmax(cosines, axis=0), np.arange(len(probes))]
-    return rows
-
-
 def subject_of(row: int, photos: int) -> str:
     """Return the id of the subject with the face in `row`."""
     return f"person-{row // photos}"
 
 
-def write_parquet(path: Path, faces: Vectors, photos: int, collection: Mapping[str, Any]) -> None:
-    """Write the faces as an exported file, which `facegraph gallery import` reads.
-
-    Args:
-        collection: name, embedder, model, contract and size.
-    """
-    created = datetime.now(UTC)
-    described = json.dumps({**collection, "threshold": None, "created": created.isoformat()})
-    fields = {"id": pa.string(), "subject": pa.string(), "label": pa.string(), "created": pa.timestamp("us", tz="UTC")}
+def write_arrow(path: Path, faces: Vectors, photos: int) -> None:
+    """Write the faces with ids and subjects as an Arrow stream, the body of an import."""
     size = faces.shape[1]
-    columns = [pa.field(name, kind, nullable=False) for name, kind in fields.items()]
-    columns.append(pa.field("vector", pa.list_(pa.float32(), size), nullable=False))
-    schema = pa.schema(columns, {"facegraph.collection": described})
-    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=["label", "created"]) as file:
+    schema = pa.schema({"id": pa.string(), "subject": pa.string(), "vector": pa.list_(pa.float32(), size)})
+    with path.open("wb") as file, pa.ipc.new_stream(file, schema) as stream:
         for first in range(0, len(faces), BLOCK):
             rows = range(first, min(first + BLOCK, len(faces)))
-            ids = [hashlib.blake2b(str(row).encode(), digest_size=16).hexdigest() for row in rows]
             subjects = [subject_of(row, photos) for row in rows]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(faces[first : rows.stop].ravel()), size)
-            labels, times = [""] * len(rows), [created] * len(rows)
-            file.write_table(pa.table([ids, subjects, labels, times, vectors], schema=schema))
+            stream.write_batch(pa.record_batch([[f"{row:032x}" for row in rows], subjects, vectors], schema=schema))
 
 
 def _units(vectors: NDArray[Any]) -> Vectors:

@@ -21,27 +21,30 @@ class AccessArgs(EnvironmentSettings):
     )
     keys_file: Path = Field(
         KEYS_FILE,
-        description="The key file, relative to the project; needed on each node with an ingress replica.",
+        description="File of the API keys, relative to the project; needed on each node with an ingress replica.",
     )
     rekognition_key_file: str = Field(
         "",
-        description="The file with the operator's key, which encrypts the keys of AWS clients, relative to the "
-        "project; needed on each node with an ingress replica. Empty: the Rekognition API is off.",
+        description="File with the operator's key, which encrypts the keys of AWS clients, relative to the project; "
+        "needed on each node with an ingress replica. Empty: the Rekognition API is off.",
     )
-    audit_log: str = Field("data/audit.jsonl", description="The log file, relative to the project; empty for no log.")
+    audit_log: str = Field(
+        "data/audit.jsonl", description="File of the audit log, relative to the project; empty for no log."
+    )
     rate_limit: float = Field(
         0,
         ge=0,
         allow_inf_nan=False,
-        description="Maximum requests per second per key, or per IP address without a key, in each ingress replica; 0 "
-        "for no limit.",
+        description="Maximum number of requests per second in each ingress replica, per key, or per IP address "
+        "without a key; 0 for no limit.",
     )
     rate_burst: int = Field(20, gt=0, description="Maximum number of requests in a burst.")
     forwarded_hops: int = Field(
         0,
         ge=0,
-        description="Number of proxies before the ingress that append to X-Forwarded-For, including HAProxy of `make "
-        "run`. The caller's address is that many entries from the end; with fewer entries, it is the connection's.",
+        description="Number of trusted proxies that append to X-Forwarded-For, including HAProxy; make run sets 1. "
+        "The caller's address is that many entries from the end of this header, or the address of the "
+        "connection if there are fewer.",
     )
 
     @field_validator("keys_file")

@@ -20,18 +20,27 @@ class LimitArgs(EnvironmentSettings):
     max_image_size: int = Field(
         10 * 1024 * 1024, gt=0, le=LARGEST_PHOTO, description="Maximum size of a photo, in bytes."
     )
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Maximum number of pixels of a photo.")
+    max_image_pixels: int = Field(
+        50_000_000,
+        gt=0,
+        description="Maximum number of pixels of a photo; lower for formats that must be decoded at full size.",
+    )
     max_image_dimension: int = Field(
         1024, ge=64, description="Maximum length of a photo's longer side, in pixels; larger photos are scaled down."
     )
-    max_import_size: int = Field(
-        4 * 2**30, gt=0, description="Maximum size of an import (POST /v1/collections/{collection}/import), in bytes."
+    max_import_size: int = Field(4 * 2**30, gt=0, description="Maximum size of an import, in bytes.")
+    request_timeout: float = Field(
+        30,
+        gt=0,
+        description="Timeout of a request, including its upload, in seconds. A request that takes longer gets 503 "
+        "(TIMEOUT). Clean-ups have no timeout; imports have one per commit.",
     )
-    request_timeout: float = Field(30, gt=0, description="Request timeout, in seconds.")
-    max_requests: int = Field(64, gt=0, description="Maximum number of concurrent requests per ingress replica.")
-    max_faces: int = Field(10_000, gt=0, description="Maximum number of ids in a face database (POST /add_face).")
+    max_requests: int = Field(
+        64, gt=0, description="Maximum number of concurrent requests per ingress replica. Others get 503 (OVERLOADED)."
+    )
+    max_faces: int = Field(10_000, gt=0, description="Maximum number of ids in a face database (/add_face).")
     cors_origins: str = Field(
-        "*", description="Comma-separated origins of the websites that may call /api/v1/; * for any, empty for none."
+        "*", description="Origins of the websites that may call /api/v1/, comma-separated; * for any, empty for none."
     )
 
     @property
@@ -56,15 +65,15 @@ class AddressArgs(EnvironmentSettings):
     addresses: bool = Field(True, description="Whether photos are fetched by URL.")
     allowed_hosts: str = Field(
         "",
-        description="Comma-separated hosts. If set, photos are fetched only from these hosts. HOST allows ports 80 and "
-        "443, HOST:PORT only that port.",
+        description="Hosts to fetch photos from, comma-separated: HOST for ports 80 and 443, HOST:PORT for one port. "
+        "Empty: any public host.",
     )
     allowed_networks: str = Field(
         "",
-        description="Comma-separated non-public networks to allow, on any port, e.g. 10.1.0.0/16.",
+        description="Non-public networks to fetch photos from, on any port, comma-separated, e.g. 10.1.0.0/16.",
     )
     timeout: float = Field(5, gt=0, description="Timeout for fetching a photo, including name resolution, in seconds.")
-    max_redirects: int = Field(3, ge=0, description="Maximum number of redirects.")
+    max_redirects: int = Field(3, ge=0, description="Maximum number of redirects per photo.")
 
     @property
     def hosts(self) -> frozenset[tuple[str, int | None]]:

@@ -43,11 +43,11 @@ class ScalingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dry_run: bool = Field(False, description="Log and report the decisions, but keep all replicas.")
+    dry_run: bool = Field(False, description="Whether decisions are only logged and reported, but not applied.")
     cores: Literal["measured", "reserved"] = Field(
         "measured",
-        description="measured: a new replica needs cores that no process uses, at least one to start. reserved: it "
-        "needs only what it reserves in Ray; for stages that reserve all the cores that they use.",
+        description="measured: a new replica needs cores that no process uses, at least one for its start. reserved: "
+        "it needs only the CPUs that it reserves; for stages that use no more than they reserve.",
     )
     spare_cores: float = Field(0.5, ge=0, description="Idle cores that each node keeps for HAProxy, Ray and peaks.")
 
@@ -57,41 +57,38 @@ class StageArgs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = Field(description="Name of a card in models/cards.")
+    model: str = Field(description="Name of a card, which determines the stage's task.")
     engine: Engine = Field(
         "onnx",
-        description="The runtime. onnx: ONNX Runtime, with 8-bit integers on CPUs if the card has an int8 export. "
-        "onnx-float32: always 32-bit floats. onnx-float16: 16-bit floats, for GPUs; slower on CPUs. tensorrt: TensorRT "
-        "with 16-bit floats where it finds them faster, for models that read face crops, on a GPU; needs the TensorRT "
-        "version that ONNX Runtime was built with. torch, tensorflow: the original network.",
+        description="Runtime of the model.",
     )
     provider_options: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
-        description="For a GPU: options of ONNX Runtime's CUDA or TensorRT provider, e.g. {trt_engine_cache_path: "
-        "/var/cache/facegraph} if the folder of the models is read-only.",
+        description="For a GPU: options of ONNX Runtime's CUDA or TensorRT provider, for example "
+        "{trt_engine_cache_path: /var/cache/facegraph} if the folder of the models is read-only.",
     )
     io_binding: bool = Field(
-        False, description="For a GPU: bind the inputs and outputs of each call instead of passing arrays."
+        False, description="For a GPU: whether each call binds its inputs and outputs instead of passing arrays."
     )
     place: Literal["own", "ingress"] = Field(
         "own",
-        description="own: a separate deployment, scaled independently. ingress: inside the ingress replicas, which "
-        "then also reserve the stage's CPUs and GPUs; for machines with few cores.",
+        description="own: in a separate deployment. ingress: inside the ingress replicas, which then also reserve the "
+        "stage's CPUs and GPUs; for machines with few cores.",
     )
     cpus: float = Field(0.2, gt=0, description="CPUs per replica. The model runs on that many threads, rounded up.")
     workers: int = Field(
         1,
         ge=1,
-        description="Concurrent calls per replica, each in its own thread; others wait. Stages inside the ingress "
-        "share `ingress_workers`.",
+        description="Concurrent calls per replica; others wait. Stages inside the ingress share ingress_workers "
+        "instead.",
     )
     gpus: float = Field(
         0.1, ge=0, le=1, description="GPU share per replica if the cluster has GPUs; 0 to run on the CPU."
     )
-    gpu_memory_mb: int = Field(2048, gt=0, description="Maximum size of a network's GPU memory arena, in MiB.")
+    gpu_memory_mb: int = Field(2048, gt=0, description="Maximum size of each network's GPU memory arena, in MiB.")
     options: dict[str, Any] = Field(
         default_factory=dict,
-        description="For a detector: keyword arguments of its class in models/detectors, e.g. min_face.",
+        description="For a detector: keyword arguments of its class in models/detectors, for example min_face.",
     )
 
     @property

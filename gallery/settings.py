@@ -23,8 +23,8 @@ class GalleryArgs(EnvironmentSettings):
     storage_options: dict[str, str] = Field(
         default_factory=dict,
         repr=False,
-        description="LanceDB's options for the object store. Prefer the store's environment variables: Ray's dashboard "
-        "shows the configuration to anyone who can reach it.",
+        description="LanceDB's options for the object store. Prefer the store's own variables, because Ray's "
+        "dashboard shows the configuration file.",
     )
     exact_mb: int = Field(
         256,
@@ -35,18 +35,23 @@ class GalleryArgs(EnvironmentSettings):
     index_mb: int = Field(
         512,
         gt=0,
-        description="Memory per reader for indexes, in MiB. Each search reads from the disk what does not fit.",
+        description="Memory per reader for the indexes of larger collections, in MiB. Each search reads the rest from "
+        "the disk.",
     )
-    index_rows: int = Field(120_000, gt=0, description="Minimum number of faces for an index. See also exact_mb.")
+    index_rows: int = Field(
+        120_000,
+        gt=0,
+        description="Minimum number of faces for an index, in a collection that does not fit in exact_mb.",
+    )
     optimise_s: float = Field(
         20,
         gt=0,
-        description="Seconds between optimisations: merging small files, updating indexes.",
+        description="Seconds between optimisations, which merge small files and update indexes.",
     )
     clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")
     writer_cpus: float = Field(0.1, gt=0, description="CPUs of the writer.")
     reader_cpus: float = Field(0.1, gt=0, description="CPUs per reader.")
-    reader_threads: int = Field(2, ge=1, description="Threads of an exact search.")
+    reader_threads: int = Field(2, ge=1, description="Threads per exact search.")
 
     @field_validator("uri")
     @classmethod

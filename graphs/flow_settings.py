@@ -19,16 +19,17 @@ class FlowSettings(EnvironmentSettings):
         None,
         ge=0,
         le=1,
-        description="Minimum cosine similarity of a match on /match, /compare, /mediapipe and /match_face with "
-        "facenet, if the request has none. By default each contract's own value: 0.6, or 0.7 for /match_face.",
+        description="Minimum cosine similarity of a match on /match, /compare, /mediapipe, and /match_face of "
+        "facenet, if neither the request nor the collection has a threshold. By default, each contract's "
+        "own value: 0.6, and 0.7 for /match_face.",
     )
     arcface_threshold: float | None = Field(
-        None, ge=0, le=1, description="The same for /match_face with arcface; by default 0.75."
+        None, ge=0, le=1, description="The same for /match_face of arcface. By default, 0.75."
     )
     thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
         default_factory=dict,
         description="Minimum cosine similarity of a match in /v1, by embedder role, if neither the request nor the "
-        "collection has a threshold. Overrides the card's threshold. `facegraph models calibrate --write` sets it.",
+        "collection has a threshold. Overrides the card's threshold.",
     )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Minimum live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
@@ -38,13 +39,12 @@ class FlowSettings(EnvironmentSettings):
         0.33,
         ge=0,
         le=1,
-        description="If a photo must show exactly one face, faces whose side is smaller than this fraction of the "
-        "largest face's side are ignored. 0 ignores none.",
+        description="If a photo must show exactly one face, faces whose side is below this fraction of the largest "
+        "face's side are ignored. 0 ignores none.",
     )
     pad_embeddings: bool = Field(
         True,
-        description="Whether shorter embeddings are padded with zeros to the 512 numbers that the contracts of "
-        "/extract-embedding, /compare-faces and /api/v1 document.",
+        description="Whether the contracts that document embeddings of 512 numbers pad shorter ones with zeros.",
     )
     min_side: int = Field(224, gt=0, description="Minimum width and height of a photo, in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Minimum mean grey value of a photo.")
@@ -52,7 +52,10 @@ class FlowSettings(EnvironmentSettings):
     min_contrast: float = Field(10, ge=0, le=255, description="Minimum standard deviation of a photo's grey values.")
     enrol_min_face: float = Field(30, ge=0, description="Minimum width and height of a face to enrol, in pixels.")
     enrol_max_cut: float = Field(
-        0.3, ge=0, description="Maximum part of a face outside the photo, as a fraction of the longer side of the face."
+        0.3,
+        ge=0,
+        description="Maximum part of a face to enrol that is outside the photo, as a fraction of the face's longer "
+        "side.",
     )
     enrol_min_brightness: float = Field(40, ge=0, le=255, description="Minimum mean grey value of a face to enrol.")
     enrol_max_brightness: float = Field(220, ge=0, le=255, description="Maximum mean grey value of a face to enrol.")
@@ -60,26 +63,44 @@ class FlowSettings(EnvironmentSettings):
         15, ge=0, le=255, description="Minimum standard deviation of the grey values of a face to enrol."
     )
     enrol_min_sharpness: float = Field(
-        10,
+        10,  # The least sharp of 217 good faces had 14.
         ge=0,
-        description="Minimum variance of the Laplacian of a face to enrol, scaled to 112 pixels. The minimum of 217 "
-        "good faces was 14.",
+        description="Minimum variance of the Laplacian of a face to enrol, scaled to 112 pixels.",
     )
     enrol_max_turn: float = Field(
-        0.7, ge=0, description="Maximum turn of a face to enrol, from its landmarks: 0 is frontal, above 1 is profile."
+        0.7,
+        ge=0,
+        description="Maximum turn of a face to enrol to the side, computed from its landmarks: 0 is frontal, above 1 "
+        "is profile.",
     )
     enrol_max_yaw: float = Field(
-        30, ge=0, le=180, description="Maximum yaw of a face to enrol, in degrees to either side."
+        30,
+        ge=0,
+        le=180,
+        description="Maximum yaw of a face to enrol, in degrees to either side. Needs a stage for the task pose.",
     )
     enrol_max_pitch: float = Field(
-        25, ge=0, le=180, description="Maximum pitch of a face to enrol, in degrees up or down."
+        25,
+        ge=0,
+        le=180,
+        description="Maximum pitch of a face to enrol, in degrees up or down. Needs a stage for the task pose.",
     )
-    enrol_min_open: float = Field(0.5, ge=0, le=1, description="Minimum probability that at least one eye is open.")
+    enrol_min_open: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Minimum probability that the more open eye of a face to enrol is open. Needs a stage for the "
+        "task eyes.",
+    )
     enrol_pose: Literal["report", "require"] = Field(
-        "report", description="require: a face over the maximum yaw or pitch is not enrolled."
+        "report",
+        description="report: a face over the maximum yaw or pitch is enrolled, and the problem is reported. require: "
+        "it is rejected.",
     )
     enrol_eyes: Literal["report", "require"] = Field(
-        "report", description="require: a face whose eyes are closed is not enrolled."
+        "report",
+        description="report: a face with both eyes closed is enrolled, and the problem is reported. require: it is "
+        "rejected.",
     )
 
     def liveness(self, policy: LivenessPolicy) -> LivenessRule:

@@ -28,7 +28,7 @@ class SimulationArgs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    call_ms: float = Field(20, ge=0, description="Milliseconds per call of a model.")
+    call_ms: float = Field(20, ge=0, description="Milliseconds per call of a model on the simulated device.")
     item_ms: float = Field(0.5, ge=0, description="Additional milliseconds per face or photo of the call.")
 
     def simulation(self) -> Simulation:
@@ -43,28 +43,29 @@ class AppArgs(BaseModel):
 
     device: Literal["auto", "cpu", "cuda", "simulated"] = Field(
         "auto",
-        description="auto: GPUs if the cluster has any, CPUs otherwise. cuda: GPUs or an error. simulated: no model "
-        "runs, results are meaningless, and calls take the times in `simulation`. For tests of batches and scaling.",
+        description="auto: GPUs if the cluster has any, otherwise CPUs. cuda: GPUs; an error if they cannot be used. "
+        "simulated: no model runs, and results are meaningless; for testing batches and autoscaling.",
     )
     simulation: SimulationArgs = Field(default_factory=SimulationArgs)
     models_dir: Path = Field(
         DEFAULT_STORE,
-        description="The folder that `facegraph models pull` fills, relative to the project. By default, the folder in "
-        "MODEL_STORE, or else data/models.",
+        description="Folder of the pulled models, relative to the project. Overrides the variable MODEL_STORE.",
     )
     stages: dict[str, StageArgs] = Field(
-        description="Stages by role, which is the name that requests use. The model's card gives the stage's task."
+        description="Stages by role, which is the name that requests use. A stage's card determines its task."
     )
     defaults: dict[str, str] = Field(
         default_factory=dict,
-        description="By task, the role for requests to /v1 that name none. By default, the task's first stage.",
+        description="Role of each task for requests to /v1 that name no role. By default, the task's first stage.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: AddressArgs = Field(default_factory=AddressArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     access: AccessArgs = Field(default_factory=AccessArgs)
     ingress_cpus: float = Field(0.2, gt=0, description="CPUs per ingress replica, not counting the stages inside it.")
-    ingress_workers: int = Field(1, ge=1, description="Concurrent calls of the stages inside an ingress replica.")
+    ingress_workers: int = Field(
+        1, ge=1, description="Concurrent calls per ingress replica, shared by the stages inside it."
+    )
 
     @field_validator("models_dir")
     @classmethod

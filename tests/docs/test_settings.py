@@ -1,4 +1,4 @@
-"""docs/configuration.md states the default and the limits of every setting."""
+"""docs/configuration.md states the default, the limits and the description of every setting."""
 
 import json
 import re
@@ -15,11 +15,13 @@ from project.root import ROOT
 
 WORDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
 
-_ROW = re.compile(r"^\| `([\w.]+)` \|([^|\n]*)\|([^|\n]*)\|[^|\n]+\|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([\w.]+)` \|([^|\n]*)\|([^|\n]*)\|([^|\n]+)\|$", re.MULTILINE)
+_REFERENCE = re.compile(r"(: | \()\[\w+\.md\]\([^)]*\)\)?")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
-def declared(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str, str]]:
-    """Name, default and limits of each setting of `model` and of the models in it, as the document writes them."""
+def declared(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, ...]]:
+    """Name, default, limits and description of each setting of `model` and of the models in it, as documented."""
     schema, from_environment = model.model_json_schema(), issubclass(model, BaseSettings)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -27,7 +29,8 @@ def declared(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str
             continue
         known = schema["properties"][name]
         written = f"{model.model_config.get('env_prefix')}{name}".upper() if from_environment else f"{table}{name}"
-        yield written, "required" if field.is_required() else default(known), limits(known)
+        stated = "required" if field.is_required() else default(known)
+        yield written, stated, limits(known), plain(known["description"])
 
 
 def default(known: dict[str, Any]) -> str:
@@ -45,8 +48,16 @@ def limits(known: dict[str, Any]) -> str:
     return re.sub(r"at least (\S+), at most", r"\1 to", bounds) or ", ".join(joined.get("enum", []))
 
 
-def test_configuration_states_the_default_and_the_limits_of_every_setting() -> None:
+def plain(description: str) -> str:
+    """A description without links, code marks, the case of its first letter and its last full stop."""
+    text = _LINK.sub(r"\1", _REFERENCE.sub("", description)).replace("`", "").strip().removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+def test_configuration_states_the_default_the_limits_and_the_description_of_every_setting() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    stated = [(name, default.strip(), limits.strip()) for name, default, limits in _ROW.findall(text)]
+    stated = [
+        (name, default.strip(), limits.strip(), plain(each)) for name, default, limits, each in _ROW.findall(text)
+    ]
     models = (AppArgs, StageArgs, ReplicaSettings, ScalingSettings, FlowSettings)
     assert sorted(stated) == sorted(row for model in models for row in declared(model))

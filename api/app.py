@@ -39,7 +39,7 @@ from api.v1 import (
 )
 
 CONTRACTS = (match, face_database, compare, faces, deepface)
-"""The modules of `api.contracts`."""
+"""The modules of the older contracts."""
 
 FORMS = {name: contract.error_answer for contract in CONTRACTS for name in contract.PATHS}
 """The format of errors by the first path segment; all other paths use the envelope of `api.errors`."""

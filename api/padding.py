@@ -42,7 +42,8 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
         role: role of the contract's embedder.
 
     Raises:
-        RequestError: ``INVALID_REQUEST`` if the embeddings do not come from the contract's model or differ in length.
+        RequestError: ``INVALID_REQUEST`` if an embedding has nonzero numbers beyond the length of the contract's model,
+            or if the two differ in length without padding.
     """
     sizes = {role: embedding_kind(stage).size for role, stage in service.stages.of(EMBEDDER.name).items()}
     first, second = pair.vectors()
@@ -58,7 +59,11 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 
 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
-    """Remove padding. If an embedding ends at another model's length, cut it there: the caller compares the lengths."""
+    """Remove padding: the numbers beyond the length of the contract's model.
+
+    An embedding whose last nonzero number is at the end of another model's length is cut there instead, so that the
+    caller finds two lengths if only one of the embeddings is of the contract's model.
+    """
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector
     used = int(np.flatnonzero(vector)[-1]) + 1

@@ -96,10 +96,11 @@ class Processor:
     def __init__(self, calendar: Calendar, capacity: float) -> None:
         self.capacity = capacity
         self._calendar = calendar
-        # Seconds that a job running since the start would have received. Each job has received the increase since it
-        # arrived.
+        # A heap of the jobs, each with the value of `_served` at which it ends.
         self._jobs: list[tuple[float, int, Signal]] = []
         self._number, self._version = count(), 0
+        # `_served`: seconds that a job running since the start would have received. Each job has received the increase
+        # since it arrived.
         self._served, self._busy, self._since = 0.0, 0.0, 0.0
 
     def run(self, seconds: float) -> Signal:

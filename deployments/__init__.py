@@ -1,1 +1,1 @@
-"""Where each stage runs: thin Ray Serve deployments, one per file, without mathematics."""
+"""Where each stage runs: thin Ray Serve deployments, their scaling, and the start of Ray."""

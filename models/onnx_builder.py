@@ -19,7 +19,7 @@ Shape = Sequence[int | str]
 
 
 class GraphBuilder:
-    """A graph under construction. Each method adds nodes and returns the name of their output.
+    """A graph under construction. Each method except `model` adds to it and returns the name of the result.
 
     Planes are float32 (n, channels, height, width).
     """

@@ -27,7 +27,7 @@ MAX_COMPARED = 100
 
 
 class ComparedPhoto(Answer):
-    """Result for one photo. If it cannot be compared, `error` says why, and `match` is false."""
+    """Result for one photo. If it cannot be compared, `error` says why, `match` is false and `faces_found` is 0."""
 
     model_config = example(photo=0, match=True, value=0.71, cosine_similarity=0.71, faces_found=1, error=None)
 

@@ -78,7 +78,7 @@ class ComparedPhoto:
     Attributes:
         photo: index of the photo among those given.
         value: similarity or distance; None with an `error`.
-        faces_found: number of usable faces.
+        faces_found: number of faces that count; 0 with an `error`.
         face: the compared face; None with an `error`.
         error: why the photo could not be compared.
     """

@@ -26,7 +26,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Landmarks:
-    """x and y in pixels; left and right as seen in the photo."""
+    """x and y in pixels. Left and right are as seen when the face is upright."""
 
     left_eye: Point
     right_eye: Point
@@ -78,7 +78,7 @@ class Pose:
 
 @dataclass(frozen=True, kw_only=True)
 class Eyes:
-    """The probability that each eye is open. Left and right as seen in the photo."""
+    """The probability that each eye is open. Left and right are as seen when the face is upright."""
 
     left_open: float
     right_open: float
@@ -131,7 +131,7 @@ class Timings:
     """Durations in milliseconds.
 
     Attributes:
-        detection: work of the detector's replica, summed over both photos if there are two.
+        detection: work of the detector's replica, summed over the photos.
         networks: round trip of the networks after the detector, which run in parallel.
         total: from reading the photos to the response.
     """

@@ -130,13 +130,14 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Whether the stages respond.
+    """Whether the stages and the gallery are ready.
 
     Attributes:
-        status: healthy if all stages respond, degraded if some do, unhealthy if none does.
+        status: healthy if all are ready and no collection is damaged, unhealthy if no stage is ready, otherwise
+            degraded.
         version: version of the service.
-        models: by role, whether its stage responds.
-        database_connected: whether the gallery responds.
+        models: by role, whether its stage is ready.
+        database_connected: whether the gallery is ready.
         unreadable_collections: number of damaged collections.
     """
 

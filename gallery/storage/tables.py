@@ -1,4 +1,4 @@
-"""The schemas of the gallery's two kinds of tables, their rows, and filters."""
+"""The schemas of the registry and of the tables of faces, their rows, and filters."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

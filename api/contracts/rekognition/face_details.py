@@ -15,7 +15,7 @@ from models.tasks.pose import POSE
 from project.request_error import RequestError
 
 LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
-"""Types of the landmarks of `imaging.faces.Face`, in their order. Left and right are as seen in the photo."""
+"""Types of the landmarks of `imaging.faces.Face`, in their order, with the same left and right."""
 SHARP = 100.0
 """Variance of the Laplacian at which the sharpness is 50."""
 

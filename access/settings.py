@@ -10,7 +10,7 @@ from project.root import ROOT
 
 KEYS_FILE = Path("data/keys.json")
 AWS_PACKAGES = ("botocore", "cryptography")
-"""The packages of the extra aws."""
+"""Packages of the extra `aws`."""
 
 
 class AccessArgs(EnvironmentSettings):
@@ -57,7 +57,7 @@ class AccessArgs(EnvironmentSettings):
     @classmethod
     def _rekognition_has_its_packages(cls, text: str) -> str:
         if text and (missing := [name for name in AWS_PACKAGES if find_spec(name) is None]):
-            raise ValueError(f"needs {' and '.join(missing)}, which is not installed: run `make install EXTRAS=aws`")
+            raise ValueError(f"a package is not installed ({', '.join(missing)}): run `make install EXTRAS=aws`")
         return text and str(ROOT / text)
 
     @field_validator("audit_log")

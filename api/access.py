@@ -63,7 +63,7 @@ class Access:
         note = request.state.audit_ids.note = partial(write_event, self.audit, request, wanted, address)
         status: int | None = None
 
-        async def noted_send(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -75,7 +75,7 @@ class Access:
             app: ASGIApp = self.app
             if wanted and key and (refused_why := _forbidden(wanted, key)):
                 app = self.refuse(request, refused_why)
-            await app(scope, receive, noted_send)
+            await app(scope, receive, recording_send)
         finally:
             if status is None:
                 note(None)

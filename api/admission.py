@@ -15,7 +15,10 @@ ALWAYS = frozenset(
 )
 """Paths that are served under any load and without a key: health, documentation and the web UI."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
-"""Paths that are served under any load, because monitoring matters most then. If keys are required, they need one."""
+"""Paths that are served under any load, because monitoring matters most under load.
+
+If keys are required, these paths need one.
+"""
 
 
 def is_open(connection: Scope) -> bool:

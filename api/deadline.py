@@ -33,7 +33,7 @@ class Deadline:
             return await self.app(scope, receive, send)
         answered = False
 
-        async def noted_send(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal answered
             answered = True
             await send(message)
@@ -41,7 +41,7 @@ class Deadline:
         timeout = asyncio.timeout(self.seconds)
         try:
             async with timeout:
-                await self.app(scope, receive, noted_send)
+                await self.app(scope, receive, recording_send)
         except TimeoutError:
             # A TimeoutError raised by the app is an ordinary error, and a response that has started cannot be replaced.
             if answered or not timeout.expired():

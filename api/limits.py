@@ -73,13 +73,13 @@ class RequestBounds:
                     )
             return message
 
-        async def noted_send(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal answered
             answered = answered or message["type"] == "http.response.start"
             await send(message)
 
         try:
-            await self.app(scope, bounded_receive, noted_send)
+            await self.app(scope, bounded_receive, recording_send)
         except Exception:
             # Starlette re-raises an exception after the error response was sent and logged.
             if not answered:

@@ -43,7 +43,7 @@ class _Place:
     names: Mapping[str, bool]
 
     def check(self, sent: Iterable[str], other: "_Place", strict: bool) -> None:
-        """Reject repeated names and, if `strict`, unknown ones. For a name of `other`, the message says so."""
+        """Reject repeated names and, if `strict`, unknown ones. If a name belongs to `other`, the message says so."""
         for name, count in Counter(sent).items():
             shown = name[:64]
             if name in self.names:
@@ -153,7 +153,7 @@ class _CheckedRequest(Request):
 
 
 async def _has_body(request: Request) -> bool:
-    """Whether a request has a body. Reads as little as possible: `MAX_REQUESTS` does not limit some routes."""
+    """Whether a request has a body. Reads as little as possible, because `MAX_REQUESTS` does not limit every route."""
     read = b""
     try:
         async for piece in request.stream():

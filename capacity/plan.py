@@ -11,7 +11,7 @@ SPARE_CORES = 1.0
 LARGEST_SHARE = 0.9
 """Part of a GPU that replicas may reserve."""
 GPU_PARTS = 3
-"""Minimum number of replicas that a GPU has time for. Larger replicas could leave half of a GPU idle."""
+"""A replica needs at most one part of a GPU's time. Replicas that need more could leave half of a GPU idle."""
 STEP = 0.05
 """Reserved cores are rounded up to multiples of this."""
 ROUNDING = 1e-9

@@ -1,4 +1,4 @@
-"""The stages that a request calls, with the number of photos or faces in each call: one face per photo."""
+"""The stages that each route calls, and the number of photos or faces per call if each photo has one face."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

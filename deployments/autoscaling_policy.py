@@ -62,7 +62,8 @@ class ApplicationPolicy:
             return {}, {}
         for context in contexts.values():
             if decisions[context.deployment_name].cause == "making room":
-                # Another deployment gets the room, so Serve should not wait longer than when it adds a replica.
+                # Another deployment gets the room, so Serve should not wait longer to remove this replica than it
+                # waits to add one.
                 config: Any = context.config
                 context.config = config.model_copy(update={"downscale_delay_s": config.upscale_delay_s})
         return {key: decisions[context.deployment_name].replicas for key, context in contexts.items()}, {}

@@ -14,7 +14,10 @@ CLUSTER, CLIENT_SERVER = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.R
 """gRPC methods that show whether a cluster responds at a HOST:PORT or ``ray://`` address; they take no arguments."""
 
 ABSENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED")
-"""gRPC codes for no response, or a response from another program. A cluster that requires a token returns another."""
+"""gRPC codes that mean no response, or a response from a program other than Ray.
+
+A cluster that requires a token returns a different code.
+"""
 
 
 def has_own_cluster() -> bool:

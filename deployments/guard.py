@@ -21,7 +21,10 @@ MARK = "FACEGRAPH_SERVICE"
 """Environment variable that marks the processes of one service."""
 
 PERIOD_S = 2
-"""Seconds between scans. One at the end would miss Ray's processes, which overwrite their environment with titles."""
+"""Seconds between scans.
+
+A single scan at the end would miss Ray's processes, because their titles overwrite the environment by then.
+"""
 EXIT_TIMEOUT_S = 30
 """Seconds to wait for killed processes to exit; one may be stuck in the kernel."""
 

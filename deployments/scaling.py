@@ -1,9 +1,10 @@
 """Decide how many replicas each deployment of the application should have.
 
 A replica is added where calls wait, if a node has idle cores and unreserved resources for it. Deployments that the
-additional calls would saturate get replicas in the same decision. A replica is removed if the deployment's others would
-remain far from busy. It is also removed if, after the loss of a node, another deployment has fewer replicas than its
-minimum and no node has room for more. This module does not use Ray or Serve; `deployments.autoscaling_policy` does.
+additional calls would saturate get replicas in the same decision. A replica is removed if the deployment would remain
+far from busy without it. A replica is also removed if, after the loss of a node, another deployment has fewer replicas
+than its minimum and no node has room for more. This module does not use Ray or Serve; `deployments.autoscaling_policy`
+does.
 """
 
 import math

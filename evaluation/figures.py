@@ -146,7 +146,7 @@ def shortage(rate: float, trials: int, kind: str, trial: str) -> str:
         least = np.ceil(3 / rate - 1e-9)
         return f"{there} are too few. At least {least:,.0f} are needed, without any error (rule of three)."
     if trials < (enough := rule_of_thirty(rate)):
-        return f"{there} give a rough figure. A reliable one takes 30 errors, expected in {enough:,} (rule of thirty)."
+        return f"{there} give only a rough figure. A reliable one takes {enough:,}, with 30 errors (rule of thirty)."
     return ""
 
 

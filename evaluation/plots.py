@@ -37,7 +37,7 @@ probit = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
 
 
 def roc(figures: Figures, fmr: str, fnmr: str) -> str:
-    """Plot the true match rate over the logarithm of the false match rate, with the 95 % band."""
+    """Plot the true match rate against the false match rate, which has a logarithmic scale, with the 95 % band."""
     with rc_context(_STYLE):
         figure, axes = _axes(fmr, f"1 - {fnmr}")
         axes.fill_between(GRID, 1 - figures.band[1], 1 - figures.band[0], color=_COLOURS[0], alpha=0.18, linewidth=0)

@@ -198,7 +198,7 @@ class IndexHealth:
         model: name of the model.
         collections, faces: their numbers.
         unindexed: number of faces that are not in an index yet. Searches compare the probe with each of them.
-        recall: lowest share of the nearest faces that searches find, as last measured; None before.
+        recall: lowest share of the nearest faces that searches find, as last measured; None before a measurement.
     """
 
     model: str

@@ -110,8 +110,8 @@ def cut(
     Args:
         pixels: uint8 (height, width, 3), in any colour order, which the crops keep.
         boxes: left, top, right, bottom of each face, in pixels.
-        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. ``left_eye`` and
-            ``right_eye`` are around an eye. Otherwise, the photo is first rotated by their `box_rotation`.
+        landmarks: (5, 2) of each face, in pixels. ``aligned`` moves them onto the template. Crops for ``left_eye`` and
+            ``right_eye`` have that eye in their middle. Otherwise, the photo is first rotated by their `box_rotation`.
         spec: shape of the crops.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The error that an operator can fix."""
+"""The error of a model, for the operator."""
 
 
 class ModelError(Exception):

@@ -31,7 +31,8 @@ def _keep_results_between(model: "ModelProto") -> None:
 
     The conversion rounds each result, and converts it back for each operator that reads it.
     """
-    # If two such operators read a result, two equal nodes convert it back. Only one of these is kept.
+    # If two operators that stay in 32 bits read the same result, the conversion adds the same node twice. This keeps
+    # one.
     nodes = {node.output[0]: node for node in reversed(model.graph.node)}
     outputs = {output.name for output in model.graph.output}
 

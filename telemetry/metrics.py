@@ -55,7 +55,7 @@ class Metrics:
         )
         outcome = _labels("outcome")
         self._outcomes: dict[OutcomeKind, Counter] = {
-            "photo": Counter("facegraph_photos_total", "Photos, by decoded or error code.", outcome),
+            "photo": Counter("facegraph_photos_total", "Photos by outcome: decoded, or an error code.", outcome),
             "face": Counter("facegraph_faces_total", "Faces found in photos.", outcome),
             "liveness": Counter("facegraph_liveness_verdicts_total", "Faces judged live or spoof.", outcome),
             "enrolment": Counter("facegraph_enrolments_total", "Faces and photos sent for enrolment.", outcome),

@@ -1,4 +1,4 @@
-"""The contract of the face comparison service (seed 002): POST /compare and POST /mediapipe."""
+"""The contract of the face comparison service: POST /compare and POST /mediapipe."""
 
 import time
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The contract of the DeepFace service (seed 004): all paths under /api/v1/."""
+"""The contract of the DeepFace service: all paths under /api/v1/."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The contract of the face database service (seed 001): add, match, list and delete faces.
+"""The contract of the face database service: add, match, list and delete faces.
 
 The service's two variants have the same routes. ``model`` in the form or the query selects one: ``arcface`` (default)
 or ``facenet``. Each variant has its own collection, ``faces-arcface`` or ``faces-facenet``.

@@ -1,4 +1,4 @@
-"""The contract of the FaceNet service (seed 003): POST /detect-face, /extract-embedding and /compare-faces."""
+"""The contract of the FaceNet service: POST /detect-face, /extract-embedding and /compare-faces."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""The contract of the facematch service (seed 000): POST /match."""
+"""The contract of the facematch service: POST /match."""
 
 import asyncio
 import math

@@ -29,7 +29,7 @@ class DuplicateAnswer(Answer):
 
 
 def may_name(key: Key | None) -> bool:
-    """Whether a caller may learn the subject that a face resembles: not if its key lacks the scope ``read``."""
+    """Whether a caller may learn which subject a face resembles. A key without the scope ``read`` may not."""
     return key is None or "read" in key.scopes
 
 

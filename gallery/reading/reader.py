@@ -273,7 +273,8 @@ class Reader(FaceReads):
             roster, empty = await faces.empty.beside(lambda: self._roster(faces))
             full = await asyncio.to_thread(roster.ids, after, limit, skipped)
             place = bisect_right(empty, after)
-            # A listed subject may have faces. If it is not in `full`, `limit` subjects precede it: it is not returned.
+            # A subject in `empty` may have faces by now. If it has, but is not in `full`, then `limit` subjects precede
+            # it, so that it is not returned.
             found = dict.fromkeys(empty[place : place + limit], False) | dict.fromkeys(full, True)
             return dict(sorted(found.items())[:limit])
 

@@ -63,7 +63,7 @@ async def vectors_of_faces(table: AsyncTable, face_ids: Sequence[str], size: int
 async def owned_vectors(
     table: AsyncTable, subject: str, face_ids: Sequence[str], size: int
 ) -> dict[str, tuple[str, NDArray[np.float32]]]:
-    """Return the subject and the embedding of the faces of `subject` and of those with these ids, by id.
+    """Return, by id, the subject and the embedding of each face that belongs to `subject` or has one of these ids.
 
     Raises:
         RequestError: ``INVALID_SUBJECT``.

@@ -104,7 +104,7 @@ def _scan(
     lowest: NDArray[np.float32],
     blocks: Iterator[tuple[int, int]],
 ) -> _Candidates:
-    """Return the candidates in the blocks that this thread takes, possibly with other rows.
+    """Return the candidates in the blocks that this thread takes, possibly among other rows.
 
     Args:
         lowest: scores below which no row is a candidate, float32 (probes).

@@ -10,7 +10,7 @@ from gallery.search.index_search import MAX_EFFORT, IndexSearch
 from gallery.storage.tables import vectors_of
 
 RECALL = 0.98
-"""Minimum recall. While it is lower, the effort of searches is doubled."""
+"""Minimum recall. If a measurement is lower, the effort of searches is doubled and recall is measured again."""
 PROBES = 200
 """Number of probes in a measurement."""
 PROBE_COSINE = 0.6

@@ -23,9 +23,9 @@ class IndexSearch:
 
     Attributes:
         effort: multiplies the numbers of partitions and candidates. Raised if recall is too low.
-        loaded: number of faces in the index when it was last loaded into memory; None before.
-        recall: share of the nearest faces that searches find, as last measured; None before.
-        measured: time of that measurement, by the monotonic clock; None before.
+        loaded: number of faces in the index when it was last loaded into memory; None if it never was.
+        recall: share of the nearest faces that searches find, as last measured; None before a measurement.
+        measured: time of that measurement, by the monotonic clock; None before a measurement.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ from project.request_error import RequestError
 logger = logging.getLogger("ray.serve")
 
 LARGE_COMMIT = 8192
-"""A commit of n faces counts 1 + n // `LARGE_COMMIT` times: a search compares the probe with all unindexed faces."""
+"""A commit of n faces counts as 1 + n // `LARGE_COMMIT` commits, because searches read each face that is unindexed."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -164,5 +164,5 @@ def test_files_are_relative_to_the_project_and_the_log_can_be_switched_off(monke
 def test_only_the_rekognition_api_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("access.settings.find_spec", lambda package: None)
     assert AccessArgs().rekognition_key_file == ""
-    with pytest.raises(ValidationError, match="needs botocore and cryptography, which is not installed"):
+    with pytest.raises(ValidationError, match=r"a package is not installed \(botocore, cryptography\): run "):
         AccessArgs(rekognition_key_file="operator.key")

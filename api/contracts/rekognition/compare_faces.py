@@ -41,7 +41,8 @@ async def compare_faces(call: AwsCall, request: CompareFacesRequest) -> dict[str
             raise RequestError("INVALID_REQUEST", f"{name}: the photo has no face that can be compared")
         return found
 
-    # Two concurrent calls: because a photo may have many crops, one call might detect the photos one after the other.
+    # Two concurrent calls, because a single one would detect the photos one after the other if their crops might be
+    # too large for one message.
     source, target = await asyncio.gather(
         examined("SourceImage", source_photo, [embedder], 1),
         examined("TargetImage", target_photo, [embedder, *details.values()], MAX_FACES_ANSWERED),

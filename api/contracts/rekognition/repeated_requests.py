@@ -18,7 +18,7 @@ from gallery.records import KeptAnswer, Reassignment, digest
 from project.request_error import RequestError
 
 UNRELATED = ("UNAVAILABLE", "STORAGE_FULL")
-"""Codes of errors that an earlier request cannot have caused. Asking the writer for its answer would also fail."""
+"""Codes of errors that an earlier request cannot have caused. Asking the writer for a kept answer would also fail."""
 
 
 class UserChangeRequest(AwsCollectionRequest):

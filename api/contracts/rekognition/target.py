@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 PREFIX = "RekognitionService."
-"""How the header of an operation begins."""
+"""Beginning of the header ``X-Amz-Target``."""
 
 
 def has_target(connection: Scope) -> bool:

@@ -47,7 +47,7 @@ class Maintainer:
         """Gather the new rows of collections with many commits, and merge the files of those that are scattered.
 
         Raises:
-            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been optimised.
+            Exception: the first error, after all other collections have been optimised.
         """
         for opened in self._registry.opened:
             if _is_due(opened):
@@ -70,7 +70,7 @@ class Maintainer:
             The number of bytes freed, by collection.
 
         Raises:
-            RequestError: ``COLLECTION_UNREADABLE``, after all other collections have been cleaned.
+            Exception: the first error, after all other collections have been cleaned.
         """
         try:
             return await self._maintain(self._clean, lambda _: True)
@@ -80,8 +80,8 @@ class Maintainer:
     async def _maintain(
         self, work: Callable[[OpenCollection], Awaitable[Answer]], due: Callable[[OpenCollection], bool]
     ) -> dict[str, Answer]:
-        """Do `work` on each collection that is `due` at its turn. Raises the first `RequestError` at the end."""
-        answers, problem = dict[str, Answer](), None
+        """Do `work` on each collection that is `due` at its turn. Raises the first error at the end."""
+        answers, problems = dict[str, Answer](), list[Exception]()
         for each in self._registry.opened:
             if not due(each):
                 continue
@@ -92,12 +92,15 @@ class Maintainer:
                     answers[name] = await work(opened)
                     opened.commits -= commits
                     opened.new_rows -= rows
-            except RequestError as refused:
+            except (RequestError, *UNREADABLE) as error:
+                # Not at once again, but by the timer.
+                each.commits = min(each.commits, FEW_COMMITS)
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._registry:
-                    problem = problem or refused
-        if problem is not None:
-            raise problem
+                    logger.warning("gallery: maintenance of %s failed: %r", name, error)
+                    problems.append(error)
+        if problems:
+            raise problems[0]
         return answers
 
     async def _gather(self, opened: OpenCollection, after: int) -> None:

@@ -33,6 +33,7 @@ from tests.gallery.sample_gallery import (
     fragments,
     people,
     refusal,
+    traceable_faces,
     vectors,
     writing,
 )
@@ -206,6 +207,16 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Storag
     assert len(await location.listed()) == gallery.writing.maintainer.FEW_COMMITS
 
 
+async def test_an_optimisation_that_failed_is_not_urgent(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery.writing.maintainer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.writing.maintenance, "merge_files", AsyncMock(side_effect=RuntimeError("killed")))
+    for each in people(3):
+        await enrol(writer, each)
+    with pytest.raises(RuntimeError, match="killed"):
+        await writer.optimise()
+    assert writer.busiest == 1
+
+
 async def test_many_faces_of_one_commit_are_optimised(
     location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,3 +353,22 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
         assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in data[name].iterdir())
     await writer.drop(NAME)
     assert await writer.clean() == {"a": 0, "z": 0}
+
+
+async def test_a_failed_clean_up_of_one_collection_does_not_prevent_those_of_others(
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [gone], rewrite, damaged = traceable_faces(1), gallery.writing.maintenance.rewrite, (await location.table()).name
+
+    async def killed(table: AsyncTable) -> None:
+        if table.name == damaged:
+            raise RuntimeError("killed")
+        await rewrite(table)
+
+    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", killed)
+    await writer.create("z", KIND, None)
+    await enrol(writer, gone, name="z")
+    await writer.delete_subjects("z", [gone.subject])
+    with pytest.raises(RuntimeError, match="killed"):
+        await writer.clean()
+    assert location.traces([gone]) == []

@@ -14,7 +14,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery.errors import is_full
 from gallery.storage.side_tables import beside, drop_beside
-from gallery.storage.tables import UNREADABLE, known_ids
+from gallery.storage.tables import UNREADABLE, known_ids, open_if_created
 
 logger = logging.getLogger("ray.serve")
 
@@ -90,13 +90,20 @@ async def log_removals(connection: AsyncConnection, table: str, faces: pa.Table,
         await drop_beside(connection, table, "removed")
 
 
+async def newest_removal(connection: AsyncConnection, table: str) -> int | None:
+    """Return the number of the newest commit in a table's log; None without a log."""
+    try:
+        if (log := await open_if_created(connection, beside(table, "removed"))) is None:
+            return None
+        newest: int | None = pc.max((await log.query().select(["commit"]).to_arrow())["commit"]).as_py()
+    except UNREADABLE:
+        return None
+    return newest
+
+
 async def erase_log(connection: AsyncConnection, table: str) -> None:
     """Erase the faces in a table's log, and keep the number of the newest commit."""
-    try:
-        log = await connection.open_table(beside(table, "removed"))
-        newest = pc.max((await log.query().select(["commit"]).to_arrow())["commit"]).as_py()
-    except UNREADABLE:
-        newest = None
+    newest = await newest_removal(connection, table)
     await drop_beside(connection, table, "removed")
     if newest is not None:
         await log_removals(connection, table, pa.table({"id": [""], "subject": [""]}), newest)

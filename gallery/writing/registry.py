@@ -20,7 +20,7 @@ from gallery.search import mirror_folder
 from gallery.storage.locks import CollectionLocks
 from gallery.storage.object_store import store_errors
 from gallery.storage.recovery import damage_of
-from gallery.storage.removals import log_removals
+from gallery.storage.removals import log_removals, newest_removal
 from gallery.storage.side_tables import drop_beside
 from gallery.storage.tables import (
     REGISTRY,
@@ -304,6 +304,8 @@ class Registry:
                 table = await self.connection.open_table(collection.table)
             # A commit is numbered by its time, so the newest number matters only if the clock was set back.
             ahead = await table.query().where(f"commit > {time.time_ns()}").select(["commit"]).to_arrow()
+            # The rows of newer commits may have been removed.
+            removed = await newest_removal(self.connection, collection.table) or 0
         except UNREADABLE:
             # Serve the other collections. The reader's check reports this one.
             logger.exception("gallery: the collection %s cannot be opened", collection.name)
@@ -313,6 +315,6 @@ class Registry:
         except UNREADABLE as error:
             # The disk may be full. Everything else works without the missing columns.
             logger.warning("gallery: no column was added to the collection %s: %r", collection.name, error)
-        self._newest_commit = max([self._newest_commit, *ahead["commit"].to_pylist()])
+        self._newest_commit = max([self._newest_commit, removed, *ahead["commit"].to_pylist()])
         opened = self._open[collection.name]
         opened.handle, opened.merged_at = table, self.next_commit()

@@ -334,6 +334,24 @@ async def test_a_clock_that_was_set_back_hides_no_face(
         assert await found(reader, -first.embedding, 1) == [first.subject]
 
 
+async def test_a_clock_that_was_set_back_after_a_removal_hides_no_change(
+    location: Storage, monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
+    first, second, third = people(3)
+    async with writing(location) as writer:
+        await enrol(writer, first)
+        with monkeypatch.context() as ahead:
+            ahead.setattr("gallery.writing.registry.time.time_ns", lambda: int(time.time() + 3600) * 10**9)
+            await enrol(writer, second)
+            assert len(await found(reader, first.embedding)) == 2
+            await writer.delete_subjects(NAME, [second.subject])
+            assert await found(reader, first.embedding) == [first.subject]
+    async with writing(location) as writer:
+        await enrol(writer, third)
+        await writer.delete_subjects(NAME, [first.subject])
+        assert await found(reader, first.embedding) == [third.subject]
+
+
 async def test_damage_to_one_collection_does_not_affect_changes_of_others(location: Storage, writer: Writer) -> None:
     first, second, deleted = people(3)
     # One sorts before the damaged collection, and one after it.

@@ -59,6 +59,9 @@ class FileColumn:
     def gather(self, rows: Sequence[int]) -> NDArray[Any]:
         """Return a copy of the rows with these numbers."""
         found = np.empty((len(rows), *self._shape[1:]), self._dtype)
+        # The disk reads all rows at once that are not in memory, instead of one after the other.
+        for row in rows:
+            os.posix_fadvise(self.file, row * self.row_bytes, self.row_bytes, os.POSIX_FADV_WILLNEED)
         for place, row in zip(found, rows, strict=True):
             if os.preadv(self.file, [place], row * self.row_bytes) < self.row_bytes:
                 raise OSError(f"the file ends before row {row + 1}")

@@ -65,6 +65,18 @@ async def test_it_reads_only_new_rows(location: Storage, queries: Mock, writer: 
     assert mirror.faces == 4
 
 
+async def test_a_search_reads_few_embeddings(
+    location: Storage, monkeypatch: pytest.MonkeyPatch, writer: Writer
+) -> None:
+    mirror = await location.mirror()
+    await enrol(writer, *people(1000))
+    await mirror.refresh()
+    read = Mock(side_effect=MirrorFiles.vectors)
+    monkeypatch.setattr(MirrorFiles, "vectors", lambda files, rows: read(files, rows))
+    await asyncio.to_thread(best, mirror, [*vectors(1)], 2)
+    assert 2 <= sum(len(call.args[1]) for call in read.call_args_list) < 8
+
+
 async def test_readers_of_a_node_share_its_files_and_a_restart_opens_them(
     location: Storage, queries: Mock, writer: Writer
 ) -> None:

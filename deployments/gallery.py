@@ -35,10 +35,10 @@ MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""
 LANCEDB_LOG = "warn,lance::index::vector::builder=error"
 """LanceDB's log levels. Merging an index after a partition was split logs hundreds of harmless warnings."""
+URGENT_PERIOD_S = 1.0
+"""Time between checks of whether periodic work is urgent, in seconds."""
 GATHER_PERIOD_S = 0.1
 """Time between checks for new faces that are spread over many files, in seconds."""
-MANY_COMMITS = 64
-"""Number of commits to a collection that triggers an early optimisation."""
 
 
 @serve.deployment(name="gallery-writer")
@@ -65,7 +65,7 @@ class GalleryWriter:
         self._timers = [
             asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
             asyncio.create_task(self._repeat("gather", self._writer.gather, GATHER_PERIOD_S)),
-            asyncio.create_task(self._repeat("optimise", self._writer.optimise, optimise_s, self._is_busy)),
+            asyncio.create_task(self._repeat("optimise", self._writer.optimise, optimise_s, self._is_urgent)),
             asyncio.create_task(self._repeat("clean", self._writer.clean, clean_s)),
         ]
 
@@ -90,18 +90,18 @@ class GalleryWriter:
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
 
-    def _is_busy(self) -> bool:
-        return self._writer.busiest >= MANY_COMMITS
+    def _is_urgent(self) -> bool:
+        return self._writer.optimisation_is_urgent
 
     async def _repeat(
-        self, what: str, work: Callable[[], Awaitable[object]], seconds: float, due: Callable[[], bool] = bool
+        self, what: str, work: Callable[[], Awaitable[object]], seconds: float, urgent: Callable[[], bool] = bool
     ) -> None:
-        """Do `work` every `seconds`, or earlier if it is `due`, which is checked every second."""
-        waited, step = 0.0, min(1.0, seconds)
+        """Do `work` every `seconds`, or soon if it is `urgent`."""
+        waited, step = 0.0, min(URGENT_PERIOD_S, seconds)
         while True:
             await asyncio.sleep(step)
             waited += step
-            if waited < seconds and not due():
+            if waited < seconds and not urgent():
                 continue
             try:
                 await work()

@@ -23,6 +23,8 @@ Answer = TypeVar("Answer")
 
 FEW_COMMITS = 20
 """Number of commits to a collection before it is worth optimising."""
+MANY_COMMITS = 64
+"""Number of commits to a collection that makes an optimisation urgent."""
 GATHER_COMMITS = 16
 """Number of commits after which their rows are gathered: each leaves a file, which every look-up has to read."""
 
@@ -41,7 +43,12 @@ class Maintainer:
         self._clean_registry = 0
         for opened in registry.opened:
             # The previous writer may have left many commits.
-            opened.commits = FEW_COMMITS
+            opened.commits = MANY_COMMITS
+
+    @property
+    def optimisation_is_urgent(self) -> bool:
+        """Whether a collection has many commits since its last optimisation, or has had none since the start."""
+        return any(opened.commits >= MANY_COMMITS for opened in self._registry.opened)
 
     async def optimise(self) -> None:
         """Gather the new rows of collections with many commits, and merge the files of those that are scattered.

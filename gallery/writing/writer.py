@@ -253,9 +253,9 @@ class Writer(SubjectChanges):
         return await self._maintainer.clean()
 
     @property
-    def busiest(self) -> int:
-        """The largest number of commits to a collection since its last optimisation."""
-        return max((opened.commits for opened in self._registry.opened), default=0)
+    def optimisation_is_urgent(self) -> bool:
+        """Whether `optimise` should be called soon; see `gallery.writing.maintainer`."""
+        return self._maintainer.optimisation_is_urgent
 
     async def _delete(self, opened: OpenCollection, where: str, subject_pattern: str = ANY) -> dict[str, str]:
         """Delete the faces that match a filter; see `delete_faces`."""

@@ -119,6 +119,16 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     assert gallery.ready()
 
 
+async def test_a_new_writer_optimises_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployments.gallery, "URGENT_PERIOD_S", 0.01)
+    monkeypatch.setattr(Writer, "optimise", optimise := AsyncMock())
+    writer = await Writer.open(Location(str(tmp_path)))
+    await writer.create("staff", KIND, None)
+    await writer.close()
+    await started_writer(tmp_path)
+    await eventually(lambda: optimise.called)
+
+
 def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: dict[str, Any] = {}
 

@@ -197,11 +197,10 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Storag
         await enrol(writer, each)
     before = await location.versions()
     await writer.optimise()
-    assert (await location.versions(), writer.busiest) == (before, gallery.writing.maintainer.FEW_COMMITS - 1)
+    assert await location.versions() == before
     await enrol(writer, face("one more"))
     await writer.optimise()
     assert await location.versions() > before + 1
-    assert writer.busiest == 0
     await writer.clean()
     assert len(list(files.iterdir())) == 1
     assert len(await location.listed()) == gallery.writing.maintainer.FEW_COMMITS
@@ -209,12 +208,26 @@ async def test_an_optimisation_merges_the_files_of_many_commits(location: Storag
 
 async def test_an_optimisation_that_failed_is_not_urgent(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery.writing.maintainer, "FEW_COMMITS", 1)
+    monkeypatch.setattr(gallery.writing.maintainer, "MANY_COMMITS", 2)
     monkeypatch.setattr(gallery.writing.maintenance, "merge_files", AsyncMock(side_effect=RuntimeError("killed")))
     for each in people(3):
         await enrol(writer, each)
     with pytest.raises(RuntimeError, match="killed"):
         await writer.optimise()
-    assert writer.busiest == 1
+    assert not writer.optimisation_is_urgent
+
+
+async def test_an_optimisation_is_urgent_after_many_commits_and_after_a_start(location: Storage) -> None:
+    async with writing(location) as writer:
+        await enrol(writer, *people(1))
+        assert not writer.optimisation_is_urgent
+        for each in people(gallery.writing.maintainer.MANY_COMMITS):
+            await enrol(writer, each, replace=True)
+        assert writer.optimisation_is_urgent
+    async with writing(location) as writer:
+        assert writer.optimisation_is_urgent
+        await writer.optimise()
+        assert not writer.optimisation_is_urgent
 
 
 async def test_many_faces_of_one_commit_are_optimised(

@@ -106,11 +106,15 @@ def check_columns(schema: pa.Schema) -> None:
     Raises:
         RequestError: ``INVALID_REQUEST``.
     """
+    try:
+        names = schema.names
+    except UnicodeDecodeError:
+        raise RequestError("INVALID_REQUEST", "The name of a column is not valid UTF-8") from None
     for name in ("subject", "vector"):
-        if name not in schema.names:
+        if name not in names:
             raise RequestError("INVALID_REQUEST", f"The column {name} is missing")
-    for name in schema.names:
-        if name not in COLUMN_TYPES or schema.names.count(name) > 1:
+    for name in names:
+        if name not in COLUMN_TYPES or names.count(name) > 1:
             known = ", ".join(COLUMN_TYPES)
             raise RequestError("INVALID_REQUEST", f"Unknown or repeated column {name[:64]}; available: {known}")
 

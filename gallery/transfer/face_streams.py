@@ -45,7 +45,10 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
                     raise RequestError(
                         "INVALID_REQUEST", "The Arrow stream has compressed batches or dictionaries; send plain columns"
                     )
-                yield pa.ipc.read_record_batch(message, schema)
+                batch = pa.ipc.read_record_batch(message, schema)
+                # Before anything cuts or joins batches by their offsets.
+                batch.validate(full=True)
+                yield batch
 
     return schema, batches()
 
@@ -93,31 +96,36 @@ def checked_batches(
     check_columns(schema)
     done = 0
     for batch in _cut(batches, rows_per_commit(size)):
-        yield len(batch), checked_batch(batch, size, done)
+        yield from _checked(batch, size, done)
         done += len(batch)
 
 
 def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of `rows` rows: fewer at the end, or if the rows would exceed `MAX_COMMIT`."""
-    held, count = list[pa.RecordBatch](), 0
+    """Yield batches of `rows` rows: fewer at the end, or as soon as they have `MAX_COMMIT` bytes."""
+    held, count, held_bytes = list[pa.RecordBatch](), 0, 0
     for batch in batches:
         start = 0
         while start < len(batch):
             part = batch.slice(start, rows - count)
-            held, count, start = [*held, part], count + len(part), start + len(part)
-            if count == rows:
-                yield from _halved(pa.concat_batches(held))
-                held, count = [], 0
+            held.append(part)
+            count, held_bytes, start = count + len(part), held_bytes + part.nbytes, start + len(part)
+            if count == rows or held_bytes >= MAX_COMMIT:
+                yield pa.concat_batches(held)
+                held, count, held_bytes = [], 0, 0
     if held:
-        yield from _halved(pa.concat_batches(held))
+        yield pa.concat_batches(held)
 
 
-def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.nbytes <= MAX_COMMIT or len(batch) == 1:
-        yield batch
+def _checked(batch: pa.RecordBatch, size: int, first: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Check a batch whose first row has the number `first`, in halves if it would exceed `MAX_COMMIT`."""
+    # Measured after the check, which turns short forms such as dictionaries into plain columns.
+    checked = checked_batch(batch, size, first)
+    if checked.nbytes <= MAX_COMMIT or len(batch) == 1:
+        yield len(batch), checked
     else:
-        for half in (batch.slice(0, len(batch) // 2), batch.slice(len(batch) // 2)):
-            yield from _halved(half)
+        half = len(batch) // 2
+        yield from _checked(batch.slice(0, half), size, first)
+        yield from _checked(batch.slice(half), size, first + half)
 
 
 class _BoundedReads:
@@ -158,5 +166,5 @@ def _body_errors(kind: str) -> Iterator[None]:
     """Raise ``INVALID_REQUEST`` for any error that reading the body causes."""
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError, StopIteration) as error:
+    except (pa.ArrowException, OSError, EOFError, StopIteration, UnicodeDecodeError) as error:
         raise RequestError("INVALID_REQUEST", f"The body is not {kind}, or it is cut off") from error

@@ -1,6 +1,7 @@
 """Arrow streams and Parquet files of faces."""
 
 import io
+import struct
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -37,17 +38,40 @@ def test_a_stream_is_cut_into_commits(
 
 
 def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face_streams, "MAX_COMMIT", table().nbytes // 3)
+    [(_, whole)] = checked_batches(*arrow_stream(io.BytesIO(arrow(table(), rows=ROWS))), SIZE)
+    monkeypatch.setattr(face_streams, "MAX_COMMIT", whole.nbytes // 3)
     cut = read(arrow(table(), rows=ROWS))
     assert [rows for rows, _ in cut] == [12, 13, 12, 13]
     assert [subject for _, subjects in cut for subject in subjects] == table()["subject"].to_pylist()
 
 
+def test_a_commit_fits_into_a_message_although_its_dictionaries_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    label = pa.array(["x" * 500] * ROWS)
+    file = parquet(table().append_column("label", label.dictionary_encode()))
+    monkeypatch.setattr(face_streams, "MAX_COMMIT", label.nbytes)
+    commits = [batch for _, batch in checked_batches(*parquet_file(io.BytesIO(file)), SIZE)]
+    assert len(commits) > 1
+    assert max(batch.nbytes for batch in commits) <= label.nbytes
+
+
+def test_rows_that_are_too_large_are_refused_before_there_are_enough_for_a_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labelled = table().append_column("label", pa.array(["x" * 1000] * ROWS))
+    monkeypatch.setattr(face_streams, "MAX_COMMIT", 5000)
+    schema, batches = arrow_stream(stream := io.BytesIO(arrow(labelled, rows=1)))
+    with pytest.raises(RequestError, match="Row 0: The label has more"):
+        next(checked_batches(schema, batches, SIZE))
+    assert stream.tell() < len(stream.getvalue()) // 2
+
+
 def test_data_that_is_cut_off_or_something_else_is_refused() -> None:
-    stream, file = arrow(table()), parquet(table())
+    stream, file = arrow(table(), rows=ROWS), parquet(table())
     for data, reader in (
         *((stream[:length], arrow_stream) for length in range(0, len(stream), 4)),
         *((file[:length], parquet_file) for length in (0, 100, len(file) - 20)),
+        # The last offset of the subjects.
+        (stream.replace(struct.pack("<2i", 480, 490), struct.pack("<2i", 480, -490)), arrow_stream),
         (b"x" * 1000, arrow_stream),
         (b"x" * 1000, parquet_file),
     ):
@@ -65,6 +89,15 @@ def test_a_batch_has_a_limited_size_in_memory(monkeypatch: pytest.MonkeyPatch) -
     assert len(read(arrow(table()))[0][1]) == ROWS
     with pytest.raises(RequestError, match="more than 2000 bytes"):
         read(arrow(table(), rows=ROWS))
+
+
+def test_the_name_of_a_column_that_is_not_utf_8_is_refused() -> None:
+    for data, reader, problem in (
+        (arrow(table()), arrow_stream, "name of a column"),
+        (parquet(table()), parquet_file, "not a Parquet file"),
+    ):
+        with pytest.raises(RequestError, match=problem):
+            read(data.replace(b"subject", b"subjec\xff"), reader)
 
 
 @pytest.mark.parametrize(

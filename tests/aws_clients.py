@@ -1,7 +1,7 @@
 """AWS's own clients for the tests of the Rekognition API, each in an environment of its own.
 
-`python -m tests.aws_clients` installs them, that for JavaScript only if there is Node.js. They are not part of this
-project.
+`python -m tests.aws_clients` installs them; the JavaScript client only if Node.js is installed. They are not part of
+this project.
 """
 
 import shutil

@@ -73,7 +73,7 @@ def number_of(crop: Pixels) -> int:
 
 
 def detection(photos: Sequence[Photo | RequestError], question: DetectionRequest, first: int = 0) -> Detection:
-    """What a detector answers that found `photos`, whose faces are numbered from `first` on."""
+    """The answer of a detector that found `photos`, whose faces are numbered from `first` on."""
     looks, numbers = list[Photo | RequestError](), list[int]()
     for found in photos:
         if isinstance(found, RequestError):

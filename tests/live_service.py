@@ -31,8 +31,8 @@ class LiveService:
     """A running service.
 
     Attributes:
-        address: of its HTTP, on loopback.
-        pid: of the process that was started.
+        address: its URL, on loopback.
+        pid: id of the process that was started.
     """
 
     address: str
@@ -66,7 +66,7 @@ def command(pid: int) -> str:
 
 @contextmanager
 def served(config: str, log: Path, **variables: str) -> Iterator[LiveService]:
-    """Run `facegraph serve CONFIG` on a free loopback port until the block ends; enter it when healthy.
+    """Run `facegraph serve CONFIG` on a free loopback port during the block, which begins once it is healthy.
 
     Args:
         log: file for the service's output.

@@ -24,7 +24,7 @@ thresholds = [{{ metric = "{metric}", value = 0.5, measured_on = "nothing" }}]
 
 
 def write(folder: Path) -> None:
-    """Write an embedder, own-embedder, of 64 numbers, and a liveness network, own-liveness, for which all is live."""
+    """Write own-embedder, an embedder of 64 numbers, and own-liveness, for which every face is live."""
     random = np.random.default_rng(0)
     networks = {
         "own-embedder": (random.normal(size=(3, 64)), "embedder", "size = 64", "cosine"),
@@ -40,7 +40,7 @@ def write(folder: Path) -> None:
 
 
 def colour_network(matrix: np.ndarray, side: int) -> bytes:
-    """A network from the mean colour of a face in planes, pixels from 0 to 1, times `matrix`, float32 (3, size)."""
+    """A network that returns the mean colour of a crop, planes from 0 to 1, times `matrix`, float32 (3, size)."""
     graph = f"""own (float[1, 3, {side}, {side}] pixels) => (float[1, {matrix.shape[1]}] numbers) {{
         means = GlobalAveragePool (pixels)
         colour = Flatten (means)

@@ -20,7 +20,7 @@ FORMS = (("/v1/detect", "photo"), ("/add_face", "file"), (f"{COLLECTION}/faces",
 
 @dataclass(frozen=True)
 class Hostile:
-    """One request. `path` stands as it is in the request line."""
+    """One request. `path` is sent unchanged in the request line."""
 
     name: str
     method: str

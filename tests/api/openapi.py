@@ -1,4 +1,4 @@
-"""The OpenAPI document of the whole app; `python -m tests.api.openapi` writes it anew to `SNAPSHOT`."""
+"""The OpenAPI document of the whole app. `python -m tests.api.openapi` writes it to `SNAPSHOT`."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ SNAPSHOT = Path(__file__).with_suffix(".json")
 
 
 def document() -> Any:
-    """What the app answers, without its version."""
+    """The document that the app returns, without its version."""
     response = client().get("/openapi.json")
     assert response.status_code == 200
     found = response.json()

@@ -39,7 +39,7 @@ def test_a_route_without_a_scope_starts_no_service(keyed: KeyedService, monkeypa
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeyedService, Headers, Headers]:
-    """A service, a key of each scope alone, and one of all others."""
+    """A service, and by scope a key with only this scope and a key with all others."""
     keyed = KeyedService(tmp_path_factory.mktemp("shared"))
     alone: Headers = {scope: keyed.key(scope) for scope in SCOPES}
     others: Headers = {scope: keyed.key(*(each for each in SCOPES if each != scope)) for scope in SCOPES}
@@ -90,7 +90,7 @@ def test_a_wrong_key_is_refused_even_where_none_is_needed(
     assert not keyed.log.exists()
 
 
-def test_without_required_keys_a_caller_without_one_may_do_everything(make_keyed: Callable[..., KeyedService]) -> None:
+def test_if_no_key_is_required_a_caller_without_one_may_do_everything(make_keyed: Callable[..., KeyedService]) -> None:
     keyed = make_keyed(require_keys=False)
     for method, path in OPERATIONS:
         assert keyed.ask(method, filled(path), json={}).status_code not in (401, 403), path
@@ -144,7 +144,7 @@ def test_with_a_damaged_file_no_key_gets_in_and_the_cause_is_logged(
     assert keyed.ask("GET", "/v1/models").status_code == (401 if required else 200)
 
 
-def test_a_bound_key_reaches_its_collections_alone(keyed: KeyedService) -> None:
+def test_a_bound_key_reaches_only_its_collections(keyed: KeyedService) -> None:
     for name in ("staff", "guests"):
         assert keyed.ask("PUT", f"/v1/collections/{name}", keyed.key(), json={}).status_code == 201
     bound = keyed.key(collections=["staff"])
@@ -156,7 +156,7 @@ def test_a_bound_key_reaches_its_collections_alone(keyed: KeyedService) -> None:
             assert keyed.ask(method, filled(path, "staff"), bound, json={}).status_code != 403, path
 
 
-def test_a_bound_key_sees_its_collections_alone(keyed: KeyedService) -> None:
+def test_a_bound_key_sees_only_its_collections(keyed: KeyedService) -> None:
     for name in ("staff", "faces-arcface"):
         keyed.ask("PUT", f"/v1/collections/{name}", keyed.key(), json={})
     listed = keyed.ask("GET", "/v1/collections", keyed.key("read", collections=["staff", "other"])).json()

@@ -1,4 +1,4 @@
-"""The whole app: what stands around every route, and what every request has of its own."""
+"""The whole app: the layers around every route, and the policy that each request keeps."""
 
 import re
 from dataclasses import replace
@@ -47,7 +47,7 @@ async def test_a_connection_that_is_not_http_passes_every_layer() -> None:
         (401, "POST", EXTRACT, {"json": {}}),
     ],
 )
-def test_every_answer_is_guarded_and_timed_and_other_pages_may_read_it(
+def test_every_answer_has_security_headers_and_its_time_and_other_pages_may_read_it(
     status: int, method: str, path: str, body: Any, tmp_path: Path
 ) -> None:
     access = AccessArgs(require_keys=status == 401, keys_file=tmp_path / "keys.json", audit_log="")
@@ -99,7 +99,7 @@ def check(response: httpx.Response, policy: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_the_documentation_may_load_what_it_names_and_nothing_may_frame_it(path: str) -> None:
+def test_the_documentation_may_load_the_files_it_links_and_no_page_may_frame_it(path: str) -> None:
     response = client().get(path)
     check(response, DOCUMENTATION)
     policy = dict(part.split(" ", 1) for part in DOCUMENTATION.split("; "))
@@ -107,7 +107,7 @@ def test_the_documentation_may_load_what_it_names_and_nothing_may_frame_it(path:
     assert policy["connect-src"] == "'self'"
     loaded = re.findall(r'<(script|link|img)[^>]+?(?:src|href)="(https://[^/"]+)', response.text)
     assert loaded
-    # A link is a style sheet or a favicon, which is an image.
+    # <link> loads a style sheet or a favicon, which is an image.
     allowed = {kind: policy[f"{kind}-src"] for kind in ("script", "img", "style")}
     allowed["link"] = allowed["style"] + allowed["img"]
     assert [site for kind, site in loaded if site not in allowed[kind]] == []

@@ -1,4 +1,4 @@
-"""The contract of the face comparison service (seed 002), over fake stages."""
+"""The contract of the face comparison service, over fake stages."""
 
 import base64
 from dataclasses import replace
@@ -84,7 +84,7 @@ def test_the_contracts_own_embedder_is_used_where_it_is_configured() -> None:
 
 
 @pytest.mark.parametrize(("own", "threshold", "match"), [(None, 0.6, False), (0.0, 0.0, True), (0.5, 0.5, True)])
-def test_the_threshold_is_the_policys_or_the_contracts_and_at_it_is_a_match(
+def test_the_threshold_is_the_policys_or_the_contracts_and_an_equal_similarity_is_a_match(
     own: float | None, threshold: float, match: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SIMILARITY_THRESHOLD", raising=False)

@@ -41,7 +41,7 @@ def test_a_page_of_another_site_changes_nothing() -> None:
     for site in ("same-origin", "same-site", "none"):
         assert asked.post("/add_face", headers={"sec-fetch-site": site}).status_code == 400
     assert asked.post("/api/v1/warm-up", headers=elsewhere).status_code == 200
-    # A link on another page to this one's.
+    # A link on another page leads to such a request.
     assert asked.get("/v1/models", headers=elsewhere).status_code == 200
 
 

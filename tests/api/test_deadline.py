@@ -1,4 +1,4 @@
-"""How long a request may take, and that what it waited for is cancelled."""
+"""How long a request may take, and that the work it waits for is cancelled."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The contract of the DeepFace service (seed 004), over fake stages."""
+"""The contract of the DeepFace service, over fake stages."""
 
 import base64
 from dataclasses import replace

@@ -125,7 +125,7 @@ def test_both_widths_compare_to_the_last_bit(one: int, two: int, size: int, wide
 
 @brief
 @given(seeds, st.integers(128, 511))
-def test_a_number_behind_the_networks_own_is_of_another_network(seed: int, place: int) -> None:
+def test_a_nonzero_number_in_the_padding_means_another_network(seed: int, place: int) -> None:
     own = given_by(128, seed)
     other = answer(own)
     other[place] = 1e-6
@@ -146,7 +146,7 @@ def test_embeddings_of_two_networks_are_refused_in_every_width(
     assert isinstance(taken(right, left, role), str)
 
 
-def test_zeros_of_the_networks_own_are_no_padding() -> None:
+def test_zeros_at_the_end_of_the_networks_own_numbers_are_kept() -> None:
     sparse, dense = [1.0] + [0.0] * 191, given_by(192, 0)
     assert taken(answer(sparse), answer(dense), "arcface") == [sparse, dense]
 

@@ -1,4 +1,4 @@
-"""Errors as answers: each contract's form and status, a request id, and nothing of the service's inside."""
+"""Errors as answers: each contract's form and status, a request id, and nothing about the inside of the service."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,7 +44,7 @@ def test_an_error_has_the_form_of_its_path(path: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", [*FORMS, "v1"])
-def test_an_error_that_may_pass_says_when_to_try_again(path: str) -> None:
+def test_a_temporary_error_says_when_to_try_again(path: str) -> None:
     for code in ("UNAVAILABLE", "TIMEOUT", "OVERLOADED"):
         retry = answer(f"/{path}/more", code)
         assert (retry.status_code, retry.headers["retry-after"]) == (503, "1")
@@ -82,7 +82,7 @@ def test_every_code_has_its_status_and_an_older_contract_a_400_unless_it_is_gene
         *(([code], code) for code in ("NO_FACE_DETECTED", "MULTIPLE_FACES_DETECTED", *sorted(GENERAL_STATUSES))),
     ],
 )
-def test_every_code_has_one_of_the_deepface_contract(codes: list[str], shown: str) -> None:
+def test_every_code_becomes_a_code_of_the_deepface_contract(codes: list[str], shown: str) -> None:
     for code in codes:
         assert deepface.error_answer(RequestError(code, "Because"), "id")[1]["detail"]["code"] == shown
 
@@ -154,5 +154,5 @@ def test_a_hostile_request_is_a_4xx_in_its_paths_form(attacked: httpx.Client, ho
     assert 400 <= found.status_code < 500, found.text[:500]
     form = FORMS.get(hostile.path.partition("?")[0].split("/")[1], envelope)
     assert shape(found.json()) == shape(form(RequestError("CODE", "Because"), "id")[1])
-    assert len(found.content) < 2000, "it is no echo"
+    assert len(found.content) < 2000, "the answer repeats the request"
     assert attacked.get("/health").json()["status"] == "healthy"

@@ -1,4 +1,4 @@
-"""The contract of the face database service (seed 001), in both its variants, over a real gallery in a folder."""
+"""The contract of the face database service, in both its variants, over a real gallery in a folder."""
 
 import asyncio
 import re
@@ -65,7 +65,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, str(body["detail"])
 
 
-def test_adding_a_face_answers_the_variants_fields() -> None:
+def test_adding_a_face_returns_the_variants_fields() -> None:
     added = {"message": "Face added successfully", "id": "john_doe"}
     response = Database().add("john_doe", "anna")
     assert (response.status_code, response.json()) == (200, {**added, "embedding_size": 2, "total_faces": 1})
@@ -74,7 +74,7 @@ def test_adding_a_face_answers_the_variants_fields() -> None:
 
 
 @pytest.mark.parametrize(("variant", "threshold"), [("arcface", 0.75), ("facenet", 0.7)])
-def test_a_match_answers_the_variants_fields(variant: str, threshold: float) -> None:
+def test_a_match_returns_the_variants_fields(variant: str, threshold: float) -> None:
     database = Database(variant)
     for face_id in ("anne", "carl"):
         database.add(face_id, face_id)
@@ -132,7 +132,7 @@ def test_ids_are_listed_with_their_times_and_counted_whatever_their_number_of_fa
     assert database.faces() == ["anna", "carl"]
 
 
-def test_a_full_database_takes_no_more_but_replaces() -> None:
+def test_a_full_database_accepts_no_new_id_but_replaces_faces() -> None:
     database = Database(limits=LimitArgs(max_faces=2))
     database.add("a", "anna")
     database.enrol("a", "anna-2", "anna-3")

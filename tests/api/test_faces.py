@@ -1,4 +1,4 @@
-"""The contract of the FaceNet service (seed 003), over fake stages."""
+"""The contract of the FaceNet service, over fake stages."""
 
 from typing import Any
 

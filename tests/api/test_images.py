@@ -86,10 +86,10 @@ def test_a_text_is_base64_of_the_photo_or_refused(field: str, most: int) -> None
     if isinstance(photo, str):
         assert photo in ("INVALID_IMAGE", "IMAGE_TOO_LARGE")
         return
-    # Padding can hide up to two bytes more; the decode gate counts again.
+    # The check allows for two bytes of padding: without padding, two more bytes pass. The decode gate counts again.
     assert len(photo) <= most + 2
     text = "".join(unquote(field.rpartition(",")[2]).split()).replace("-", "+").replace("_", "/")
-    # The bits that padding leaves over may be anything.
+    # The unused bits of the last character may have any value.
     assert base64.b64encode(photo).decode().rstrip("=")[:-1] == text.rstrip("=")[:-1]
 
 
@@ -103,7 +103,7 @@ def test_a_data_url_gives_its_photo(photo: bytes, media_type: str, scheme: str, 
     marker = data.draw(st.sampled_from([";base64", ";BASE64", "; Base64 "]))
     scheme = data.draw(st.sampled_from(["", "\n"])) + scheme
     assert from_base64(f"{scheme}:{media_type}{marker},{text}", 60) == photo
-    # Any character may be percent-encoded, and all of a photo without base64.
+    # Without base64, the photo is percent-encoded; any of its characters may be.
     plain = data.draw(st.sampled_from(["", "=", "=&?+/:;,"]))
     assert from_base64(f"{scheme}:{media_type},{quote(photo, safe=plain)}", 60) == photo
 

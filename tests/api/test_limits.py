@@ -35,7 +35,7 @@ class Inner:
 
 
 class Body:
-    """A body that arrives in pieces; `left` are those not read yet. Without an end, it then stops arriving."""
+    """A body that arrives in pieces, of which `left` are not read yet. Unless it `ends`, it then stops arriving."""
 
     def __init__(self, *pieces: bytes, ends: bool = True) -> None:
         self.left = list(pieces)
@@ -49,7 +49,7 @@ class Body:
 
 
 def call(app: Any, body: Body, most: int = 10, /, path: str = "/match", **headers: str) -> list[Message]:
-    """What `app`, with bodies of up to `most` bytes, or twice as many for an import, sends."""
+    """What `app` sends. Bodies have at most `most` bytes, those of imports twice as many."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return asyncio.run(ask(RequestBounds(app, most, 2 * most), body, path=path, headers=raw))
 

@@ -1,4 +1,4 @@
-"""The contract of the facematch service (seed 000), over fake stages."""
+"""The contract of the facematch service, over fake stages."""
 
 import asyncio
 import base64
@@ -131,7 +131,7 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
             return await super().fetch(url)
 
     asked = client(addresses=Slow({ADDRESS1: first, ADDRESS2: second}))
-    # What is neither an address nor base64 is refused sooner than an address.
+    # A text that is neither an address nor base64 is refused sooner than an address that cannot be fetched.
     response = asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2 if second else "!"})
     assert response.status_code == 400
     assert response.json() == {"success": False, "error": message}

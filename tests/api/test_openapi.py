@@ -16,20 +16,20 @@ def document() -> Any:
     return openapi.document()
 
 
-def test_it_is_what_it_was(document: Any) -> None:
+def test_the_document_equals_the_snapshot(document: Any) -> None:
     known = json.loads(openapi.SNAPSHOT.read_text(encoding="utf-8"))
-    assert document == known, "if this is meant: .venv/bin/python -m tests.api.openapi, and read what git diff says"
+    assert document == known, "if this is intended, run .venv/bin/python -m tests.api.openapi and read the diff"
 
 
-def test_it_is_a_valid_document(document: Any) -> None:
+def test_the_document_is_valid(document: Any) -> None:
     whole = {**document, "info": {**document["info"], "version": "1"}}
     assert list(OpenAPIV31SpecValidator(whole).iter_errors()) == []
 
 
-def test_every_example_is_one_of_its_model(document: Any) -> None:
+def test_every_example_fits_its_schema(document: Any) -> None:
     components = copy.deepcopy(document["components"])
     for schema in components["schemas"].values():
-        # FastAPI leaves each null of an example out.
+        # FastAPI leaves the fields of an example out that are null.
         nullable = {
             name for name, field in schema.get("properties", {}).items() if {"type": "null"} in field.get("anyOf", [])
         }

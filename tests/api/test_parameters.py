@@ -164,12 +164,12 @@ def test_only_v1_refuses_what_it_does_not_know(path: str, sent: dict[str, Any], 
 
 
 @BOTH
-def test_text_in_the_place_of_a_file_is_refused(asked: TestClient) -> None:
+def test_text_instead_of_a_file_is_refused(asked: TestClient) -> None:
     assert refusal(asked.post("/form", **multipart(("photo", "text")))) == "photo.0: Input should be a file"
 
 
 @BOTH
-def test_a_body_of_nothing_is_no_body(asked: TestClient) -> None:
+def test_an_empty_body_counts_as_none(asked: TestClient) -> None:
     assert asked.post("/none", json={}).is_success
     assert asked.post("/form").is_success
 
@@ -182,7 +182,7 @@ def test_a_body_of_nothing_is_no_body(asked: TestClient) -> None:
     ],
     ids=["endless", "cut off"],
 )
-async def test_no_more_of_a_body_is_read_than_refuses_it(messages: Iterable[Message]) -> None:
+async def test_a_body_is_read_only_until_it_can_be_refused(messages: Iterable[Message]) -> None:
     count, left = 0, iter(messages)
 
     async def receive() -> Message:

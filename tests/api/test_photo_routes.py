@@ -1,4 +1,4 @@
-"""What every route that takes a photo does with one that it cannot use, and without its stages."""
+"""What every route that takes a photo answers if it cannot use the photo, or if its stages are missing."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ ROUTES = pytest.mark.parametrize(("path", "sent"), {**OLDER, **V1}.items())
 
 
 class Uniform(FakeDetector):
-    """Finds the same in each photo."""
+    """A detector that finds the same faces in each photo."""
 
     async def __call__(self, question: DetectionRequest) -> Detection:
         self.photos = self.photos[:1] * len(question.photos)

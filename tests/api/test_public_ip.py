@@ -60,7 +60,7 @@ def test_an_allowed_address_is_global_unicast_in_every_form_of_its_text(address:
 
 
 @given(st.ip_addresses(v=4))
-def test_a_nat64_address_is_what_it_carries(address: IPv4Address) -> None:
+def test_a_nat64_address_is_judged_by_the_ipv4_address_in_it(address: IPv4Address) -> None:
     assert is_public(IPv6Address((0x64_FF9B << 96) + int(address))) == is_public(address)
 
 
@@ -81,7 +81,7 @@ def written(draw: st.DrawFn, address: IPv4Address) -> str:
 
 @st.composite
 def carried(draw: st.DrawFn, address: IPv4Address) -> str:
-    """An IPv6 address, in brackets, with an IPv4 address inside that some network takes out again."""
+    """An IPv6 address, in brackets, that contains the IPv4 address to which a gateway or tunnel leads."""
     value = int(address)
     ends = [int(IPv6Address(prefix)) + value for prefix in CARRIERS]
     tunnels = [0x2002 << 112 | value << 80, 0x2001_0000 << 96 | value ^ 0xFFFFFFFF]

@@ -64,7 +64,7 @@ STAGES = stages_of(
     *(embedder(embed, role=role, size=SIZE, contract=CONTRACT) for role in ("arcface", "facenet")),
 )
 app = create_app(service(STAGES))
-# Without the machine's settings: a schemathesis.toml would change the requests.
+# The configuration is given here, because a file schemathesis.toml on this machine would change the requests.
 schema = schemathesis.openapi.from_asgi(
     "/openapi.json", app, config=SchemathesisConfig.from_dict({"generation": {"deterministic": True}})
 )
@@ -79,15 +79,15 @@ def room() -> None:
     assert client.post(f"{ROOM}/embeddings", json={"contract": CONTRACT, "embeddings": [face]}).is_success
 
 
-# The health checks are about the strategies, which are Schemathesis's own.
+# Health checks judge the strategies, which are Schemathesis's.
 @schema.parametrize()
 @settings(max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_an_operation_keeps_to_the_document(case: schemathesis.Case[Any]) -> None:
-    # Valid by the document and refused all the same: text that is no photo, embeddings of two lengths, unknown roles.
-    # And Starlette's Allow names the methods of the path's first route alone.
+    # Some requests are valid by the document but refused: text that is no photo, embeddings of two lengths, unknown
+    # roles. Starlette's header Allow names only the methods of the path's first route.
     left_out = ["positive_data_acceptance", "allow_header_conformance"]
     if case.media_type == "multipart/form-data":
-        # In a form every value is text, so that false is a file that holds this word.
+        # In a form, every value is text, so false is a file with this word.
         left_out.append("negative_data_rejection")
     if "collection" in case.path_parameters and case.meta and case.meta.generation.mode.is_positive:
         # Generated names hardly ever exist.

@@ -1,4 +1,4 @@
-"""A plan carries the rate it was made for on nodes with room for it; its routes call the stages that requests call."""
+"""A plan carries its rate and fits on its nodes, and its routes call the same stages as real requests."""
 
 import base64
 from collections import defaultdict

@@ -13,7 +13,7 @@ from capacity.system import NodeSize, Place, Route, RouteCall, StageModel, Syste
 Load = OpenLoad | ClosedLoad
 
 EDGES = 0.05
-"""A run is finite: its first and last requests are only partly in it."""
+"""Tolerance for the ends of a run, which contains its first and last requests only in part."""
 
 SECONDS = st.floats(0.001, 0.1)
 MODELS = st.builds(
@@ -33,13 +33,13 @@ CLIENTS = st.integers(1, 12)
 
 
 def pair(one: StageModel, two: StageModel, replicas: int = 1, variation: float = 0.0) -> System:
-    """A node with two cores and a GPU, and so many replicas of both stages."""
+    """A node with two cores and a GPU, and `replicas` replicas of each stage."""
     stages = {"one": one, "two": two}
     return System((NodeSize(2, 1),), stages, dict.fromkeys(stages, (Place(0, 0),) * replicas), variation)
 
 
 def single(model: StageModel, load: Load, *, cores: float = 1, variation: float = 0.0) -> Prediction:
-    """One replica, whose requests are calls with one item."""
+    """Simulate one replica with requests that are calls with one item."""
     system = System((NodeSize(cores, 1),), {"one": model}, {"one": (Place(0, 0),)}, variation)
     return simulate(system, {((RouteCall("one", 1),),): 1}, load, requests=4000)
 
@@ -48,7 +48,7 @@ def single(model: StageModel, load: Load, *, cores: float = 1, variation: float 
     MODELS, MODELS, st.floats(0, 0.5), ROUTES, st.builds(OpenLoad, st.floats(0.1, 5)) | st.builds(ClosedLoad, CLIENTS)
 )
 @settings(max_examples=15)
-def test_utilisation_is_at_most_one_and_repeated_it_is_the_same(
+def test_utilisation_is_at_most_one_and_a_repeated_simulation_gives_the_same(
     one: StageModel, two: StageModel, variation: float, route: Route, load: Load
 ) -> None:
     found, again = (simulate(pair(one, two, 1, variation), {route: 1}, load, requests=100) for _ in range(2))

@@ -1,6 +1,6 @@
 """The clients of the replaced services, as their documents show them, against the real service.
 
-Each example stands here as its client sends it: what `curl -F`, `requests` and `axios` put on the wire, by httpx.
+httpx sends each example as its client would: the same requests as `curl -F`, `requests` and `axios`.
 """
 
 import base64
@@ -20,7 +20,7 @@ def photo_without_face() -> bytes:
 
 
 def side_by_side(first: bytes, second: bytes) -> bytes:
-    """One photo of the people of two."""
+    """One photo with the people of two photos."""
     images = [PIL.Image.open(io.BytesIO(photo)).convert("RGB") for photo in (first, second)]
     both = PIL.Image.new("RGB", (sum(image.width for image in images), max(image.height for image in images)))
     both.paste(images[0], (0, 0))
@@ -29,7 +29,7 @@ def side_by_side(first: bytes, second: bytes) -> bytes:
 
 
 def with_bystander(photo: bytes, other: bytes) -> bytes:
-    """A photo, and at its right edge the people of another one at half their size."""
+    """A photo with the people of another one at its right edge, at half their size."""
     image = PIL.Image.open(io.BytesIO(other)).convert("RGB")
     return side_by_side(photo, _file(image.resize((image.width // 2, image.height // 2))))
 

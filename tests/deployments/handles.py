@@ -12,7 +12,7 @@ def handle(replica: Any, deployment_name: str = "deployment") -> Any:
 
 
 class Answers:
-    """Gives each of `answers` in turn, then the last again. Raises exceptions and waits for events among them."""
+    """Returns each of `answers` in turn, then the last one again. It raises exceptions, and waits for events."""
 
     def __init__(self, *answers: Any) -> None:
         self.calls = 0

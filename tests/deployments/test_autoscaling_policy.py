@@ -1,4 +1,4 @@
-"""The autoscaling policy between Serve's observations, as it makes them, and its decisions; without a cluster."""
+"""The autoscaling policy: from observations in Serve's form to decisions, without a cluster."""
 
 import logging
 from collections.abc import Mapping

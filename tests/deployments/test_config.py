@@ -52,7 +52,8 @@ def test_shipped_configuration_scales_exactly_its_deployments_within_its_machine
         for entry in config["applications"][0]["deployments"]
     }
     assert most.keys() == shares.keys()
-    # Otherwise Serve's router holds calls back while replicas idle, or a stage refuses what others have worked on.
+    # Otherwise, Serve's router holds calls back while replicas are idle, or a stage refuses calls of requests on which
+    # other stages have already worked.
     places = built.init_kwargs["limits"].max_requests
     for entry in config["applications"][0]["deployments"]:
         assert entry["max_ongoing_requests"] >= places

@@ -63,7 +63,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def run(sample_photos: Path, tmp_path: Path, lone_port: int) -> Run:
-    """Serves a configuration, runs a script with these clients there, and returns what it prints last, from JSON."""
+    """Serves a configuration, runs a script with `clients` clients, and returns the JSON that it prints last."""
 
     def run(config: Any, clients: int, script: str) -> Any:
         pair = sorted((sample_photos / "mindy_kaling").glob("*zimbio*"))[:2]
@@ -115,7 +115,7 @@ def scaling(slow: str) -> Any:
     [application] = served["applications"]
     application["autoscaling_policy"] = {
         "policy_function": "deployments.autoscaling_policy:ApplicationPolicy",
-        # The cores of this machine count twice, and others use them.
+        # Both nodes count the cores of this machine, which other programs use as well.
         "policy_kwargs": {"cores": "reserved"},
     }
     application["args"]["simulation"] = {"call_ms": 300}
@@ -165,7 +165,7 @@ def test_only_the_slow_stage_scales_up_to_the_shares_and_survives_a_lost_node(ru
 """,
     )
     assert {name for name, count in most.items() if count > 1} == {slow}
-    # None waits for a share that no node has.
+    # No replica waits for a share of a GPU that no node has.
     assert [node for name, node in placed if name == slow and node is None] == []
     assert before == []
     assert slow in there

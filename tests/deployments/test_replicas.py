@@ -97,9 +97,9 @@ async def test_fusion_is_ready_while_the_files_of_its_members_exist(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_all_parts_share_a_fixed_number_of_threads_and_are_answered_in_order(count: int) -> None:
-    # A part ends once each thread is in one.
+    # Parts end only when every thread works on one.
     threads, met = list[threading.Thread](), threading.Barrier(count)
-    # A replica gets the threads' number alone.
+    # A replica receives only the number of threads.
     pool = pickle.loads(pickle.dumps(Workers(count)))
 
     def work(number: int) -> int:

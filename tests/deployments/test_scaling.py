@@ -1,4 +1,4 @@
-"""Decisions of the autoscaling policy, alone and under simulated load."""
+"""Single decisions of the autoscaling policy, and decisions under simulated load."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from deployments.scaling import Decision, Load, Node, decide
 UPSCALE_DELAY_S, DOWNSCALE_DELAY_S, WINDOW_S, START_S = 10, 60, 10, 5
 SPARE = 0.5
 LONG_S = 600
-"""More than all stages need to get their replicas."""
+"""More time than all stages need to get their replicas."""
 
 
 @st.composite
@@ -62,7 +62,7 @@ def test_decision_stays_within_what_is_unused_and_allowed(
 
 
 @given(LOADS, NODES, st.floats(0, 2))
-def test_decision_repeated_is_the_same(loads: dict[str, Load], nodes: list[Node], spare: float) -> None:
+def test_repeated_decision_is_the_same(loads: dict[str, Load], nodes: list[Node], spare: float) -> None:
     decisions = decide(loads, nodes, spare)
     assert decide(loads, nodes, spare, decisions) == decisions
 
@@ -98,7 +98,7 @@ def test_surplus_replicas_make_room_for_a_deployment_without_one() -> None:
     full = Node(8, {"CPU": 4, "GPU": 0.05})
     assert {name: each.replicas for name, each in decide(loads, [full]).items()} == {
         **{"detector": 1, "liveness": 1, "embedder": 1},
-        # It holds no share of a GPU, but has nothing to do.
+        # Its surplus replica makes no room on a GPU, but is removed because it has nothing to do.
         "reader": 1,
     }
     assert {each.cause for each in decide(loads, [full]).values()} == {"starting", "making room", "no room", "relaxed"}
@@ -108,7 +108,7 @@ def test_surplus_replicas_make_room_for_a_deployment_without_one() -> None:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: seconds and CPU seconds per call, and calls at a time."""
+    """A stage: seconds and CPU seconds per call, and the number of concurrent calls of a replica."""
 
     seconds: float
     cpu: float

@@ -9,7 +9,7 @@ from project.root import ROOT
 DOCUMENTS = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 
 FENCED = re.compile(r"^( *)(`{3,})(\w*) *(\S*)\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
-"""A fenced block: indent, fence, language, path of the file to make of it, text."""
+"""A fenced block: indent, fence, language, path of the file in which to save the text, text."""
 
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 

@@ -22,7 +22,7 @@ from tests.ui.pages import PHONE, Watched, choose, file, started, view
 FOLDER = ROOT / "docs" / "pictures"
 WIDE, NARROW = 1100, PHONE[0]
 COLOURS = 64
-"""More make the files larger."""
+"""Number of colours of a picture. With more, the files are larger."""
 COLLECTION = "staff"
 MINDY, MINDY_AGAIN, JERRY = "BgaONVFDFm", "LkvEhTwDeJm", "celebritiesmediumjerryb"
 

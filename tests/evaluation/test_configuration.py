@@ -42,7 +42,7 @@ def test_only_one_line_of_each_configuration_changes(config: Path, tmp_path: Pat
     assert changed(before, copy.read_text("utf-8")) in (["-         user_config: {}", added], [added])
 
 
-def test_a_value_that_stands_there_is_replaced_and_its_neighbours_stay(file: Path) -> None:
+def test_a_value_that_is_already_there_is_replaced_and_its_neighbours_stay(file: Path) -> None:
     block = "user_config:\n          min_side: 112  # for badges\n          liveness_threshold: 0.5  # ours"
     file.write_text(file.read_text("utf-8").replace("user_config: {}", block), "utf-8")
     before = file.read_text("utf-8")

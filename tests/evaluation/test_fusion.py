@@ -17,7 +17,7 @@ brief = settings(max_examples=30)
 
 
 def drawn(seed: int, photos: int = 60, members: int = 2) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Logits of members that know something, and which photos are live; both kinds are there."""
+    """Logits of members that tell live photos from spoofs to some degree, and which photos are live: half of them."""
     random = np.random.default_rng(seed)
     live = np.arange(photos) % 2 == 0
     return random.normal(size=(photos, members)) * 2 + np.where(live, 3, -3)[:, None], live

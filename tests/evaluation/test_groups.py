@@ -18,7 +18,7 @@ from models.errors import ModelError
 from tests.evaluation import silent, touch
 
 PLAN = Plan({}, (), 3, 0, silent)
-"""So few replicates that some groups have no pair in any."""
+"""With so few replicates, some groups have no pair in any of them."""
 
 
 def listed(folder: Path, text: str) -> Path:

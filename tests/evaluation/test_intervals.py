@@ -74,7 +74,7 @@ def test_a_pair_counts_as_often_as_its_subjects_meet() -> None:
 
 
 def test_figures_have_the_intervals_of_their_replicates() -> None:
-    """A point that is searched for is searched for in each replicate, but its FMR is that at the threshold found."""
+    """The threshold for a rate is searched for in each replicate, but the FMR is that at the threshold of the curve."""
     random = np.random.default_rng(0)
     whole, *replicates = (curve(random.normal(1.5, 1, 30), random.normal(0, 1, 90)) for _ in range(31))
     plan = Plan({"own": 0.5, "low": -9.0, "high": 9.0}, (0.1,), 30, 0, silent)

@@ -19,7 +19,7 @@ SCORE = st.integers(-20, 20).map(lambda number: number / 20)
 SCORES = st.lists(SCORE, min_size=1, max_size=25).map(lambda values: np.array(values, dtype=np.float64))
 THRESHOLD = SCORE | st.floats(-1.5, 1.5)
 RATE = st.sampled_from([0.0, 0.05, 0.1, 0.2, 0.25, 1 / 3, 0.5]) | st.floats(0, 0.99)
-"""Rates that are multiples of one trial's share, and any others."""
+"""Some rates that a few trials can have exactly, and any others."""
 
 
 @given(genuine=SCORES, impostor=SCORES, threshold=THRESHOLD)

@@ -86,7 +86,7 @@ class Storage(Location):
         return every
 
     def traces(self, faces: Sequence[NewFace]) -> list[bytes]:
-        """What files contain of the faces: pieces of sixteen bytes of embeddings, and texts that identify them."""
+        """What files with the faces contain: their embeddings, here in pieces of 16 bytes, and texts that name them."""
         files = stored_bytes(self.files)
         pieces = [of.subject.encode() for of in faces] + [subject_key(of.subject).encode() for of in faces]
         pieces += [of.id.encode() for of in faces] + [of.label.encode() for of in faces]

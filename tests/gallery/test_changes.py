@@ -1,6 +1,6 @@
 """Any sequence of changes, compared with a dictionary of the faces that should be enrolled.
 
-A change is one commit, and one that changes nothing is none.
+A change makes one commit; a request that changes nothing makes none.
 """
 
 import asyncio

@@ -28,11 +28,11 @@ from tests.gallery.sample_gallery import (
 async def erased(
     location: Storage, writer: Writer, gone: Sequence[NewFace], left: Sequence[NewFace], optimise: bool = False
 ) -> None:
-    """Delete faces and clean up, and check that nothing of them is left, and everything of the others."""
+    """Delete faces and clean up. Check that no trace of them is left, and every trace of the others."""
     await writer.delete_subjects(NAME, [each.subject for each in gone])
     if optimise:
         await writer.optimise()
-    # Otherwise, the search for them would prove nothing.
+    # With fewer traces, finding none would prove nothing.
     assert len(location.traces(gone)) > 6 * len(gone)
     await writer.clean()
     assert location.traces(gone) == []
@@ -94,7 +94,7 @@ async def test_former_ids_metadata_and_kept_answers_are_erased(location: Storage
 
     await enrol(writer, *people(30), face("Ada"))
     await writer.create_subject(NAME, "Carl", "request")
-    # The first clean-up always runs. Later ones need a removal, which a kept answer counts as.
+    # The first clean-up always runs, later ones only after a removal. A kept answer counts as one.
     await writer.clean()
     await erases(writer.keep_answer(NAME, KeptAnswer(("token", "digest"), "secret")))
     await erases(writer.create_subject(NAME, "secret", "request"), writer.delete_subjects(NAME, ["secret"]))

@@ -107,9 +107,9 @@ def test_a_cosine_stays_within_its_range() -> None:
 INVISIBLE = st.sampled_from(
     [
         *" \t\n\r\x00\x07\x1b\x7f\x85\xa0\xad",
-        # Spaces, separators, zero-width characters and turns of direction.
+        # Spaces, separators, zero-width characters and those that change the direction of text.
         *"\u1680\u2000\u2003\u2009\u200b\u200c\u200d\u200e\u2028\u2029\u202e\u202f\u205f\u2060\u2066\u3000\ufeff",
-        # Marks without a letter, fillers, and what selects or tags other characters.
+        # Combining marks without a letter, fillers, variation selectors and tags.
         *"\u0301\u034f\u115f\u1160\u180b\u180e\u20e3\u2800\u3164\ufe0f\uffa0\U000e0001\U000e0020\U000e0100",
     ]
 )

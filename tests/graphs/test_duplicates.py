@@ -33,7 +33,9 @@ async def test_only_faces_of_other_subjects_are_duplicates(policy: DuplicatePoli
 
 
 @pytest.mark.parametrize(("policy", "last"), [("refuse", None), ("report", "dora")])
-async def test_faces_before_it_count_unless_they_are_refused(policy: DuplicatePolicy, last: str | None) -> None:
+async def test_earlier_faces_of_the_request_count_unless_they_are_refused(
+    policy: DuplicatePolicy, last: str | None
+) -> None:
     faces = face("carl", 270), face("dora", 250), face("emma", 230)
     assert await found(*faces, policy=policy) == [None, "carl", last]
 

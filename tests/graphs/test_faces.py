@@ -52,7 +52,7 @@ def examined(found: Examination) -> list[ExaminedPhoto]:
     return [each for each in found.photos if isinstance(each, ExaminedPhoto)]
 
 
-async def test_the_detector_is_asked_once_for_each_crop_once() -> None:
+async def test_the_detector_is_asked_once_and_for_each_crop_only_once() -> None:
     detector = FakeDetector(photo())
     of = stages(detector, FakeNetwork([0.5]), FakeNetwork(unit(1)[:1]))
     far = CropSpec(8, "inside", 2.7)
@@ -81,7 +81,7 @@ async def test_photos_that_are_too_large_together_are_sent_in_several_calls(size
 async def test_only_faces_that_fit_into_an_answer_are_cropped_but_all_are_counted(room: float, asked: int) -> None:
     people = People()
     of = people.stages()
-    # As many faces of these crops fit as there is room for, but one is always cropped.
+    # `room` crops of this side fit into an answer, but one is always cropped.
     side = int((BATCH_BYTES / 3 / room) ** 0.5)
     embedder = changed(of.networks["arcface"], crops=(CropSpec(side, "aligned"),))
     found = await faces(of.detectors["mtcnn"], [b"anna bob carl", b"dora"], ALL, [embedder])
@@ -182,7 +182,9 @@ def test_the_face_is_the_first_if_the_rule_allows_it() -> None:
 
 
 @given(sizes=st.lists(st.integers(0, 20)), most=st.integers(1, 30))
-def test_every_item_is_in_one_batch_in_order_and_none_could_take_the_next_item(sizes: list[int], most: int) -> None:
+def test_every_item_is_in_one_batch_in_order_and_no_batch_has_room_for_the_next_item(
+    sizes: list[int], most: int
+) -> None:
     parts = [sizes[batch] for batch in split_by_size(sizes, most)]
     assert [size for part in parts for size in part] == sizes
     assert all(part and (sum(part) <= most or len(part) == 1) for part in parts)

@@ -26,7 +26,7 @@ SETTINGS = FlowSettings(
     enrol_min_sharpness=11,
     enrol_max_turn=0.5,
 )
-"""No bound is the default."""
+"""Every bound differs from its default."""
 
 
 def seen(box: Box = (100, 100, 200, 200), landmarks: NDArray[np.float32] = AHEAD, **quality: float) -> Photo:

@@ -152,7 +152,7 @@ def test_folder_of_models_comes_from_the_file_then_the_environment(monkeypatch: 
 
 
 def test_files_are_relative_to_the_project_and_the_log_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command `facegraph keys` also takes an empty variable for the default.
+    # The command `facegraph keys` also uses the default if the variable is empty.
     monkeypatch.setenv("KEYS_FILE", "")
     monkeypatch.delenv("AUDIT_LOG", raising=False)
     args = AccessArgs()

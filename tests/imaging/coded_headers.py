@@ -27,7 +27,7 @@ def parameter_set(
 ) -> bytes:
     """An HEVC sequence parameter set (7.3.2.2). A layer is two digits: whether it has a profile, and a level."""
     flags = "".join(layers) + "00" * (8 - len(layers)) if layers else ""
-    # Without zeros in a row, so that no start code needs to be escaped.
+    # There are no zeros in a row, so no start code needs to be escaped.
     profiles = "01" * (48 + 44 * flags[::2].count("1") + 4 * flags[1::2].count("1"))
     general, format = f"0000 {len(layers):03b} 0" + profiles[:96] + flags + profiles[96:], planes * (chroma == 3)
     crop = ["1", 1, 1, 1, 1] if cropped else ["0"]

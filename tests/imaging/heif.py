@@ -1,8 +1,8 @@
 """Builds HEIC and AVIF files box by box around small coded pictures.
 
 The pictures in ``heic`` have 128x64 pixels, red growing to the right and green to the bottom. They were made by libheif
-with x265, which the tests do not need. In the ``grid_*``, four of them are tiles, the data is in an ``idat`` box, and
-numbers have twice the usual bytes.
+with x265, which the tests do not need. The files ``grid_*`` contain four pictures as tiles, have their data in an
+``idat`` box, and use twice as many bytes for numbers as usual.
 """
 
 import struct

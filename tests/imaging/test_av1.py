@@ -22,13 +22,13 @@ TIMINGS = {
 }
 """Timing and operating points, with the number of bits of a frame's time."""
 IDS = {"0": 0, "1 0011 010": 8}
-"""Numbers of frames, with their number of bits."""
+"""Whether frames are numbered, with the number of bits of a frame's number."""
 TOOLS = {"010 0101 0 1 1": "cc", "010 0101 1 01 1 0 1": "c1", "010 0101 1 01 0 1 1": "1c", "010 0101 0 0 0": "0c"}
 """Coding tools: whether frames have screen content and whole motion vectors; ``c`` where each frame says so."""
 
 
 def frame(time: int, number: int, tools: str, kind: int, shown: str, screen: str, own_size: str, other: str) -> bytes:
-    """The header of a frame (5.9) with the sizes of its fields and what they say; `other` is in all other fields."""
+    """The header of a frame (5.9): the bits of its time and its number, and its fields; `other` fills all others."""
     text = f"0 {kind:02b} {shown}" + other * (time if shown == "1" else 1)
     text += other * (kind != SWITCH and not (kind == KEY and shown == "1")) + other
     text += screen * (tools[0] == "c")

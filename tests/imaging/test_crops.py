@@ -84,7 +84,7 @@ def test_tilt_is_the_rotation_that_sets_a_face_upright(degrees: float, scale: fl
 def test_an_aligned_crop_maps_the_landmarks_to_the_template(
     size: int, degrees: float, scale: float, x: int, y: int
 ) -> None:
-    """Each pixel of this photo holds its own coordinates, and 255 so that black is outside."""
+    """Each pixel of the photo holds its own coordinates and 255, which distinguishes it from the black outside."""
     rows, columns = np.mgrid[:250, :250]
     pixels = np.dstack([columns, rows, np.full_like(rows, 255)]).astype(np.uint8)
     to_photo = similarity(degrees, scale * TEMPLATE_SIZE / size, 125 + x, 125 + y)
@@ -100,7 +100,7 @@ def test_an_aligned_crop_maps_the_landmarks_to_the_template(
 
 
 @given(st.sampled_from(UNTILTED), st.integers(20, 60), st.integers(20, 60), st.integers(1, 9), st.data())
-def test_a_crop_that_is_not_resized_has_the_very_pixels(
+def test_a_crop_that_is_not_resized_has_the_same_pixels(
     fit: Fit, width: int, height: int, half: int, data: st.DataObject
 ) -> None:
     pixels, side = noise(width, height), 2 * half
@@ -186,7 +186,7 @@ def test_an_eye_is_cut_level_and_by_the_distance_of_the_eyes(degrees: float, dis
     turn = similarity(degrees, distance, 150, 150)
     points = np.zeros((5, 2))
     points[:2] = moved(np.array([[-0.5, 0], [0.5, 0]]), turn)
-    # A dot beside the eye, an eighth of the crop to the right of the middle, as the eyes have it.
+    # A dot next to the eye, an eighth of the crop from its middle, in the direction from the left eye to the right.
     dot = moved(np.array([[side - 0.5 + 0.1, 0]]), turn)[0]
     pixels = np.zeros((300, 300, 3), np.uint8)
     cv2.circle(pixels, (round(dot[0]), round(dot[1])), 1, (255, 255, 255), -1)

@@ -26,7 +26,7 @@ KNOWN = json.loads((FOUND / "known.json").read_text("utf-8"))
 """Files that once broke the gate."""
 SMALL = Limits(max_bytes=64 * 1024, max_pixels=1_000_000, max_dimension=40)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
-"""Set it to 100000 to search for hours."""
+"""Set FUZZ_EXAMPLES to 100000 to search for hours."""
 WEBP: dict[str, dict[str, Any]] = {"lossy": {"quality": 80}, "lossless": {"lossless": True}}
 KINDS = ("JPEG", "PNG", "WEBP", "BMP", "AVIF")
 WHOLE = {"HEIC": FILES["eight_bits"], **{kind: encoded(noise(160, 120), kind) for kind in KINDS}}

@@ -144,7 +144,7 @@ def test_a_photo_is_the_same_in_bands(mode: str, width: int, height: int, monkey
     assert np.abs(decode(data, limits).pixels - whole).max() <= 1
 
 
-def test_a_png_file_that_is_encoded_has_the_very_pixels() -> None:
+def test_an_encoded_png_file_has_the_same_pixels() -> None:
     assert np.array_equal(decode(encode_png(noise(7, 5)), Limits()).pixels, noise(7, 5))
 
 

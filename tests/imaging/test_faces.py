@@ -1,4 +1,4 @@
-"""Faces and boxes in turned photos, the records that travel between the stages, and the one error of a request."""
+"""Faces and boxes in turned photos, the records that stages exchange, and the error of a request."""
 
 import pickle
 
@@ -47,7 +47,7 @@ def test_a_face_is_scaled_and_turned_with_its_photo() -> None:
     assert upright.landmarks.tolist() == [[2, 99]] * 5
 
 
-def test_a_refusal_comes_whole_out_of_another_process() -> None:
+def test_a_refusal_from_another_process_is_complete() -> None:
     refusal = pickle.loads(pickle.dumps(RequestError("INVALID_IMAGE", "The image is empty")))
     assert (refusal.code, refusal.message) == ("INVALID_IMAGE", "The image is empty")
     assert str(refusal) == "INVALID_IMAGE: The image is empty"

@@ -1,4 +1,4 @@
-"""`python -m tests.load_tests.every_task LOCUST-OPTIONS`: every task of the named users, or of all, once.
+"""`python -m tests.load_tests.every_task LOCUST-OPTIONS` runs each task of the named users, or of all users, once.
 
 A process of its own, because Locust replaces much of the standard library where it is imported.
 """
@@ -14,7 +14,7 @@ from load_tests import locustfile
 
 
 def main() -> None:
-    """Let each user come, do everything that it can do, and go."""
+    """Start each user, run all of its tasks, and stop it."""
     options = get_parser().parse_args(sys.argv[1:])
     users: list[Any] = [each for each in locustfile.USERS if each.__name__ in (options.user_classes or [each.__name__])]
     hooks: Any = locust.events

@@ -17,7 +17,7 @@ from tests.fakes import AHEAD, detector, embedder, liveness, service, stages_of
 
 
 async def detect(question: DetectionRequest) -> Detection:
-    """One good face on each photo, which has to be a photo."""
+    """Find one good face in each photo. Other bytes are refused."""
     sizes = [decode(photo, LimitArgs().decode).pixels.shape for photo in question.photos]
     face, clear = Face((30, 30, 110, 120), 0.99, AHEAD), Quality(120, 50, 100)
     found = tuple(Photo(width, height, clear, (face,), 1, (clear,), 0.001) for height, width, _ in sizes)
@@ -42,7 +42,7 @@ def app(addresses: Addresses | None = None) -> ASGIApp:
 
 
 class Recorder:
-    """An ASGI app that keeps what `app` was asked: each request's method, and its route's path."""
+    """An ASGI app that records the requests to `app`: the method of each, and the path of its route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -54,7 +54,7 @@ class Recorder:
 
 
 def interrupted(app: ASGIApp, meant: Callable[[Scope], bool], *answers: ASGIApp) -> ASGIApp:
-    """Give the first requests that `meant` picks the `answers`, in turn, and any other to `app`."""
+    """Answer the first requests that `meant` selects with `answers`, in turn, and pass all others to `app`."""
     left = list(answers)
 
     async def interrupt(scope: Scope, receive: Receive, send: Send) -> None:

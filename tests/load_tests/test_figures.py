@@ -42,13 +42,13 @@ def test_a_steady_stream_has_its_rate_wherever_the_stretch_begins(begin: float, 
     assert answers_between(stream, begin, begin + seconds) == pytest.approx(seconds / 3)
 
 
-def test_rates_and_times_are_of_the_answers_alone() -> None:
+def test_rates_and_times_are_those_of_answers_only() -> None:
     answers = [answer(11, 11.1), answer(11, 11.2), answer(11, 11.3), answer(11, 11.4, 0.5)]
     others = [Request(12, "/match", None, REFUSED)] * 2 + [Request(13, "/match", 60_000, FAILED), answer(8, 9)]
     answers[0].details["steps"] = {"total": 5.0}
     found = summed_up("service", "/match", 8, [*answers, *others, answer(13.5, 14.5)], FIRST, LAST)
-    # Half of the last answer lies in the stretch. A new process costs its time from its start, and one that has ended
-    # until its last reading.
+    # Half of the last answer lies in the stretch. The CPU time of a new process counts from its start, and that of an
+    # ended process until its last reading.
     figures = {"rate": 4.5 / 4, "p50": 250, "p95": 385, "cpu": 7.5 / 4.5, "memory": 512, "similarity": 0.7}
     assert found.numbers == pytest.approx(figures | {"replicas": 4})
     assert (found.counts, found.steps) == ({"answers": 4, "refused": 2, "failed": 1}, {"total": 5.0})
@@ -73,7 +73,7 @@ STEADY = replace(FIRST, replicas={7: "x"}, used=dict(zip(RESOURCES, (150, 100, 6
 
 
 def samples(used: Mapping[str, float] | None = None, replicas: Mapping[int, str] = STEADY.replicas) -> list[Sample]:
-    """Three samples in the first quarter, and three in the last with these values; one before, one between."""
+    """Eight samples: one before the first quarter, three in it, one in between, three with these values in the last."""
     moments, last = (50, 110, 120, 130, 300, 410, 420, 430), replace(STEADY, used={**STEADY.used, **(used or {})})
     return [replace(last, at=at, replicas=replicas) if at > 400 else replace(STEADY, at=at) for at in moments]
 
@@ -98,7 +98,7 @@ def broken(looks: list[Sample], asked: list[Request]) -> list[str]:
         ({GALLERY_FILES: 271}, [GALLERY_FILES]),
     ],
 )
-def test_what_grows_is_seen(used: dict[str, float], what: list[str]) -> None:
+def test_growth_beyond_its_bound_is_found(used: dict[str, float], what: list[str]) -> None:
     assert broken(samples(used), requests("/a", 100, 100)) == what
 
 
@@ -115,7 +115,7 @@ def test_a_quarter_without_a_sample_or_an_answer_is_no_verdict() -> None:
             changes(100, 500, looks, requests("/a", 100, 100, count=asked))
 
 
-def test_times_are_of_a_typical_route_and_of_each_and_only_answers_have_times() -> None:
+def test_times_are_of_each_route_and_a_typical_one_and_only_answers_count() -> None:
     asked = [*requests("/a", 100, 110), *requests("/b", 10, 13), *requests("/c", 200, 500)]
     asked += requests("/a", 1, 9999, problem="500: {}")
     asked += requests("/seldom", 1, 9999, count=9)

@@ -41,7 +41,7 @@ def test_one_engine_is_enough(tmp_path: Path, hidden: str, network: str, runtime
     assert rows[network]["runtime"] == runtime
     assert rows[network]["difference"] == pytest.approx(0, abs=1e-6)
     assert rows[network]["batches"].keys() == {"1", "2"}
-    # It has no original in PyTorch.
+    # fr-eyes has no original in PyTorch.
     assert ("fr-eyes" in rows) == (hidden == "torch")
     assert written["input"] == "8 sample photos"
     # The pipeline's embedder has none either.

@@ -1,4 +1,4 @@
-"""Locust in processes of its own: what the users ask and leave behind, and the locustfile as it is typed."""
+"""Locust in processes of its own: the requests of its users, what they leave behind, and the locustfile's options."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.waiting import until
 
 ADDRESS = "https://photos.example/face.jpg"
 DETECTING = {"detect", "embed", "compare", "detect-face", "extract-embedding", "compare-faces", "warm-up"}
-"""Last parts of the addresses that users ask whose tasks are to detect or to embed."""
+"""The last part of each path that is requested by tasks that detect or embed."""
 BUSY = JSONResponse({}, 503, {"Retry-After": "1"})
 
 pytestmark = pytest.mark.usefixtures("sample_photos")
@@ -66,10 +66,10 @@ def test_users_delete_what_they_enrolled_even_if_that_is_refused_at_first(record
         collections = httpx.get(f"{host}/v1/collections").json()["collections"]
         listed = [httpx.get(f"{host}/list_faces", params={"model": model}).json() for model in ("arcface", "facenet")]
     assert [request.name for request in requests if request.problem] == ["/v1/collections/[name]"]
-    # A variant's collection comes with its first face and stays.
+    # The collection of a variant is created with its first face and remains.
     assert [each["name"] for each in collections] in (["faces-arcface"], ["faces-facenet"])
     assert [each["total_faces"] for each in listed] == [0, 0]
-    # Without an address for photos none is sent by address.
+    # If the users have no address for photos, they send no photo by address.
     assert not any("by address" in request.name for request in requests)
 
 
@@ -158,7 +158,7 @@ def test_a_run_with_a_few_failures_within_its_limits_ends_well() -> None:
     assert sum(line["num_failures"] for line in lines) == 1
 
 
-def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
+def test_a_ramp_has_its_own_users_and_end_and_an_exceeded_limit_is_reported() -> None:
     with serving(app()) as host:
         limits = "--max-avg-ms 0.001 --max-fail-ratio 0 --max-p95-ms 0.001 --min-rps 100000"
         ran = locust(*f"--host {host} OperatorUser --ramp 3:1.5,1:2.5 --think-time 0.05 0.1 {limits}".split())
@@ -173,7 +173,9 @@ def test_a_ramp_has_its_own_users_and_end_and_a_broken_limit_is_said() -> None:
     ]
 
 
-def test_no_answer_is_a_failure_and_no_limit_holds_where_nothing_was_served(lone_port: int, records: Path) -> None:
+def test_a_missing_answer_is_a_failure_and_a_run_without_answers_exceeds_its_limits(
+    lone_port: int, records: Path
+) -> None:
     options = f"--host http://127.0.0.1:{lone_port} -t 1s OperatorUser --max-p95-ms 800 --records {records}"
     ran = locust(*options.split())
     assert ran.returncode == 1

@@ -44,7 +44,7 @@ def weight_file(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("base", "shape"), [(EMBEDDER, (8,)), (LIVENESS, ()), (DETECTOR, ()), (OWN, (8,)), (OWN_LIVENESS, ()), (FUSED, ())]
 )
-def test_a_whole_card_is_valid(base: Fields, shape: tuple[int, ...]) -> None:
+def test_a_complete_card_is_valid(base: Fields, shape: tuple[int, ...]) -> None:
     assert made_card(**base).shape == shape
 
 
@@ -118,7 +118,7 @@ OF_LIVENESS = 'thresholds: a card for the task liveness must have one, with metr
         (EMBEDDER, {"files": [], "exports": [], "fusion": FUSION}, "the task embedder cannot be fused"),
     ],
 )
-def test_a_card_that_is_not_whole_is_refused(base: Fields, changes: Fields, problem: str) -> None:
+def test_a_card_that_is_not_valid_is_refused(base: Fields, changes: Fields, problem: str) -> None:
     with pytest.raises(ValidationError) as caught:
         made_card(**{**base, **changes})
     assert problem in str(caught.value)

@@ -29,17 +29,17 @@ def test_every_file_is_a_card_under_its_name() -> None:
     assert {entry.task for entry in cards().values()} == {"detector", *FACE_TASKS}
 
 
-def test_ranges_stand_beside_every_card_with_an_int8_file_and_no_other() -> None:
+def test_every_card_with_an_int8_file_has_ranges_and_no_other_card_has() -> None:
     named = [ranges_path(entry) for entry in cards().values() if entry.int8]
     assert named == sorted(CARDS.glob("*.json")) != []
 
 
-def test_a_reshaped_card_orphans_no_gallery() -> None:
+def test_the_embedders_keep_their_contracts() -> None:
     embedders = {name: entry for name, entry in cards().items() if entry.task == "embedder"}
     assert {name: entry.embedding_contract for name, entry in embedders.items()} == CONTRACTS
 
 
-def test_what_the_registries_carry_needs_no_other_address() -> None:
+def test_models_from_the_registries_need_no_other_source() -> None:
     registries = ("pypi", "npm")
     carried = {
         entry.name: entry
@@ -56,7 +56,7 @@ def test_a_licence_against_commercial_use_is_marked() -> None:
     assert marked == {name for name, entry in cards().items() if "non-commercial" in entry.licence} == {"arcface-r50"}
 
 
-def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ModelError, match=f"unknown model 'arcfaec'; available: {', '.join(cards())}"):
         card("arcfaec")
 
@@ -92,7 +92,7 @@ def test_a_card_states_what_was_measured_what_it_cannot_see_and_what_replaces_it
         assert any("masks" in caveat.lower() for caveat in entry.caveats)
 
 
-def test_caveats_are_told_once_with_the_cards_that_have_them() -> None:
+def test_caveats_are_listed_once_with_the_cards_that_have_them() -> None:
     found = caveats(cards().values())
     assert {(caveat, name) for caveat, names in found.items() for name in names} == {
         (caveat, entry.name) for entry in cards().values() for caveat in entry.caveats
@@ -146,6 +146,6 @@ def test_two_cards_of_one_name_are_refused(own_cards: Path) -> None:
     assert refusal() == f"two model cards are called facenet: {CARDS}/facenet.toml and {own_cards}/facenet.toml"
 
 
-def test_a_folder_of_further_cards_that_is_not_there_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_folder_of_further_cards_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_CARDS", "/no/such/folder")
     assert refusal() == "MODEL_CARDS is /no/such/folder, which is not a folder"

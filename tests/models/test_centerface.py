@@ -89,7 +89,7 @@ def test_faces_below_the_least_score_are_dropped() -> None:
 
 
 def test_crowds_and_masks_are_found(store: Store) -> None:
-    """In every eighth photo. In all of them, 85 % of the faces are found."""
+    """Measured on every eighth photo. On all photos, 85 % of the faces are found."""
     detector = load_detector(pulled("centerface"), store, "onnx", Device(), {})
     found = measure_detection(read_photos(shared("faces/crowds"))[::8], PhotoDetector(detector, Limits())).found
     assert found["all"].of > 50

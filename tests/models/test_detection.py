@@ -24,10 +24,10 @@ SMALL, LARGE = CropSpec(SIDE, "box"), CropSpec(16, "square", 2.0)
 
 
 class Spots(Detector):
-    """A detector that takes the white spots of a grey photo for faces, left ones for better ones.
+    """A detector for which the white spots of a grey photo are faces; the farther left, the higher their scores.
 
     Args:
-        black: share of black rows above the photo without which it sees nothing.
+        black: share of black rows above the photo that it needs to find anything.
     """
 
     def __init__(self, black: float = 0) -> None:
@@ -84,7 +84,7 @@ def test_photos_are_answered_in_order_and_crops_follow_them() -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_whole_photo_stands_for_a_face_where_the_pick_says_so(whole: bool) -> None:
+def test_the_whole_photo_counts_as_a_face_if_the_pick_says_so(whole: bool) -> None:
     answer = seen_by(Spots(), photo(60, 40), Pick("prominent", whole_photo=whole))
     assert [(face.score, face.box) for face in answer.faces] == [(0.0, (0, 0, 60, 40))] * whole
     assert answer.found == 0
@@ -107,7 +107,7 @@ def test_only_picked_faces_are_answered_and_cut_but_every_rival_is_counted(
 
 
 @pytest.mark.parametrize("photos", [[], [b"no photo"], [photo(30, 30)]], ids=["no photos", "refused", "no face"])
-def test_where_there_is_no_face_there_are_crops_of_none(photos: list[bytes]) -> None:
+def test_photos_without_a_face_give_no_crops(photos: list[bytes]) -> None:
     detection = PhotoDetector(Spots(), Limits())(photos, [SMALL])
     assert len(detection.photos) == len(photos)
     assert detection.crops[SMALL].shape == (0, SIDE, SIDE, 3)
@@ -142,9 +142,9 @@ def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: 
 
 
 class Turning(Detector):
-    """A detector that sees an upright face with the score that it is given for each turn of a photo.
+    """A detector that finds an upright face, with a given score for each turn of a photo.
 
-    The photo is black with a white top left corner, by which its turns are known.
+    The photo is black with a white top left corner, which shows how it is turned.
     """
 
     sure_score = 0.9
@@ -178,7 +178,7 @@ CORNERED = encode_png(np.pad(np.full((4, 4, 3), 255, np.uint8), ((0, 76), (0, 96
         ((0.0, 0.8, 0.8, 0.8), None, 6),
     ],
 )
-def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
+def test_a_photo_with_a_doubtful_face_or_none_is_also_searched_turned(
     scores: tuple[float, ...], turns: int | None, looks: int
 ) -> None:
     detector = Turning(*scores)
@@ -193,7 +193,7 @@ def test_a_photo_with_a_doubtful_face_or_none_is_looked_at_turned(
 
 
 @pytest.mark.parametrize("lying", [1, 2, 3])
-def test_a_face_that_lies_is_looked_at_turned_whatever_it_scores(lying: int) -> None:
+def test_a_photo_of_a_lying_face_is_also_searched_turned_whatever_its_score(lying: int) -> None:
     detector = Turning(0.99, 0.95, 0.95, 0.95)
     detector.face = detector.face.turned(lying, 70, 60)
     seen_by(detector, CORNERED, Pick("prominent"))
@@ -202,7 +202,7 @@ def test_a_face_that_lies_is_looked_at_turned_whatever_it_scores(lying: int) -> 
 
 def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, refused = [1, 10, 100, 1000], [1]
-    # Every photo looks at the clock once more than it has steps.
+    # For every photo, the clock is read once more than the photo has steps.
     times = accumulate(second for steps in (decoded, refused, decoded, refused) for second in (0, *steps))
     monkeypatch.setattr(detection, "time", SimpleNamespace(perf_counter=map(float, times).__next__))
     look = PhotoDetector(Spots(), Limits())

@@ -1,4 +1,4 @@
-"""Every detector finds all faces in real photos, no others, and correct landmarks."""
+"""In real photos, every detector finds all faces and nothing else, with correct landmarks."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -101,7 +101,7 @@ def test_faces_that_fill_their_photo_are_found(loaded: Loaded, sample_photos: Pa
     seen = [faces[0] for faces in answers if faces]
     assert len(seen) >= 0.9 * len(answers)
     landmarks = np.median([face.landmarks for face in seen], axis=0)
-    # Where insightface, who trained on such crops, has them.
+    # The positions in the crops on which insightface trained its networks.
     assert np.abs(landmarks - [[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]).max() < 6
 
 

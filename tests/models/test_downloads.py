@@ -78,7 +78,7 @@ def test_a_download_that_was_cut_after_its_last_byte_is_taken(site: Site, downlo
     assert downloads.get(site.source("/weights.bin", CONTENT), HASH).read_bytes() == CONTENT
 
 
-def test_what_has_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, folder: Path) -> None:
+def test_a_file_with_another_hash_is_deleted_and_named(site: Site, downloads: Downloads, folder: Path) -> None:
     """Also if a part of a different file is resumed."""
     problem = f"^weights.bin has the SHA-256 {digest(OTHER)}, but its card expects {HASH}: the file was deleted$"
     with pytest.raises(ModelError, match=problem):
@@ -104,7 +104,7 @@ def index(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
-def test_an_archive_comes_from_the_index_that_pip_is_set_to(index: Site, downloads: Downloads, folder: Path) -> None:
+def test_an_archive_comes_from_the_index_that_pip_uses(index: Site, downloads: Downloads, folder: Path) -> None:
     assert downloads.get(INDEX) == downloads.get(INDEX)
     assert kept(folder) == {HASH: CONTENT}
     assert [path for path, _ in index.asked] == ["/simple/a/", "/a-1.0.tar.gz"]
@@ -145,7 +145,7 @@ PACKS = 'cd "$(dirname "$0")"; echo "$@" >> calls; cp content "$5"/a-b-1.0.tgz'
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Npm:
-    """Puts a script in the place of npm, first on the PATH, and returns its folder, which has an archive."""
+    """Puts a script called npm first on the PATH. Returns its folder, which contains an archive."""
     bin = tmp_path / "bin"
     bin.mkdir()
     (bin / "content").write_bytes(CONTENT)

@@ -93,7 +93,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("facenet", "cpu", "onnx-float16", "embedder.onnx"),
     ],
 )
-def test_integers_run_on_cpus_alone_and_where_the_card_has_them(
+def test_integers_run_only_on_cpus_and_only_if_the_card_has_them(
     new_store: Store, opened: list[str], name: str, kind: Any, engine: Engine, file: str
 ) -> None:
     load_network(card(name), new_store, engine, Device(kind))
@@ -158,7 +158,7 @@ def test_an_engine_or_device_that_a_model_does_not_have_is_refused(
 
 
 @pytest.mark.parametrize(("name", "engine"), [("mtcnn", "torch"), ("mobilefacenet", "tensorflow")])
-def test_an_engine_that_is_not_installed_is_answered_with_what_to_type(
+def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_run(
     store: Store, monkeypatch: pytest.MonkeyPatch, name: str, engine: Any
 ) -> None:
     monkeypatch.setattr("models.originals.find_spec", lambda package: None)
@@ -168,12 +168,14 @@ def test_an_engine_that_is_not_installed_is_answered_with_what_to_type(
 
 
 @pytest.mark.parametrize(("name", "engine"), [("mobilefacenet", "onnx"), ("minifasnet", "torch"), ("mtcnn", "onnx")])
-def test_a_model_that_is_not_pulled_is_answered_with_what_to_type(new_store: Store, name: str, engine: Any) -> None:
+def test_a_model_that_is_not_pulled_is_refused_with_the_command_to_run(
+    new_store: Store, name: str, engine: Any
+) -> None:
     with pytest.raises(ModelError, match=rf"{name} cannot be used .*: run `facegraph models pull {name} --store "):
         load(name, new_store, engine)
 
 
-def test_what_is_no_detector_is_not_loaded_as_one(store: Store) -> None:
+def test_a_network_of_another_task_is_not_loaded_as_a_detector(store: Store) -> None:
     with pytest.raises(ModelError, match="mobilefacenet is not a detector"):
         load_detector(card("mobilefacenet"), store, "onnx", CPU, {})
 

@@ -32,7 +32,7 @@ class Fetching:
         return {path.name: path.read_bytes() for path in self.store.folder(card).iterdir()}
 
     def refusal(self, card: Card) -> str:
-        """The error of a card that cannot be fetched, of which nothing is left."""
+        """The error of a card that cannot be fetched. Checks that nothing of it is left."""
         with pytest.raises(ModelError) as caught:
             self.files(card)
         assert [*self.store.root.glob("*/*")] == []

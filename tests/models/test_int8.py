@@ -126,7 +126,7 @@ def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
         elements=st.floats(-100, 100, width=32),
     )
 )
-def test_neighbours_add_up_to_no_more_than_fits(weights: NDArray[np.float32]) -> None:
+def test_the_sum_of_two_neighbouring_products_fits_into_16_bits(weights: NDArray[np.float32]) -> None:
     most = without_overflow(weights)
     assert (most >= np.abs(weights).max(axis=(1, 2, 3))).all()
     rounded = np.round(weights / (most / 127)[:, None, None, None]).transpose(0, 2, 3, 1).reshape(len(weights), -1)

@@ -119,7 +119,7 @@ class WatchedMtcnn(Mtcnn):
         super().__init__(*map(watched, networks), min_face=MIN_FACE, factor=FACTOR, sure=sure)
 
     def find(self, pixels: Pixels, pick: Pick) -> list[Face]:
-        """The faces that count. No network looks at anything twice."""
+        """The faces that count. Checks that no network looks at a window twice."""
         self.windows.clear()
         self.shown.clear()
         found = super().find(pixels, pick)
@@ -185,7 +185,7 @@ def test_the_smallest_windows_are_those_that_a_rival_needs(
     assert FACTOR * share * face.side < min(watched.windows) <= share * face.side
 
 
-def test_a_face_that_is_not_sure_is_compared_with_all_others(networks: list[OnnxNetwork], square: Pixels) -> None:
+def test_an_uncertain_face_is_compared_with_all_others(networks: list[OnnxNetwork], square: Pixels) -> None:
     doubting = WatchedMtcnn(networks, sure=1.0)
     assert doubting.find(pasted(square, (0, 0, 600)), LARGEST)
     assert min(doubting.windows) == MIN_FACE

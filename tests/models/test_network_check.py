@@ -94,7 +94,7 @@ def test_a_file_that_is_not_onnx_or_too_new_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("taken", "returned"), [("1, 3, 4, 4", "1, 3"), ("b, c, h, w", "b, d")])
 @pytest.mark.parametrize("opset", [9, 18, 22])
-def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
+def test_a_network_of_free_or_fixed_dimensions_answers_like_its_file(
     tmp_path: Path, taken: str, returned: str, opset: int
 ) -> None:
     card, graph = own_card(), FITTING.replace("n, 3, 4, 4", taken).replace("n, 3]", f"{returned}]")
@@ -104,7 +104,7 @@ def test_a_network_of_free_or_fixed_dimensions_answers_as_its_file(
     check_answer(card, lambda crops: network(crops)[0])
 
 
-def test_a_file_of_the_oldest_form_answers_as_it_does(tmp_path: Path) -> None:
+def test_the_export_of_a_file_of_the_oldest_form_answers_like_it(tmp_path: Path) -> None:
     """Its weights are among the inputs."""
     card = own_card()
     model = onnx.parser.parse_model(

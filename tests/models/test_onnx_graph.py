@@ -59,7 +59,7 @@ def test_photos_of_any_size_come_in_as_bytes_and_reach_the_network_as_planes(sha
     np.testing.assert_array_equal(planes, photos.transpose(0, 3, 1, 2))
 
 
-def test_leaf_scores_become_the_logit_of_what_the_route_leaves_of_one() -> None:
+def test_leaf_scores_on_the_route_become_the_live_logit() -> None:
     leaves = np.array([[0.5, -0.3, *[9.0] * 6], [0.0] * 8, [-2.0] * 8], dtype=np.float32)
     route = np.array([[1, 1, 0, 0, 0, 0, 0, 0], [1] * 8, [0, 0, 0, 1, 0, 0, 0, 0]], dtype=np.float32)
     greatest = np.log((1 - MIN_SPOOF) / MIN_SPOOF)
@@ -189,7 +189,7 @@ def test_a_prelu_of_other_slopes_stays(model: ModelProto) -> None:
     ],
     ids=lines,
 )
-def test_what_only_looks_like_it_is_left_alone(changed: dict[str, str]) -> None:
+def test_operators_that_only_look_like_a_prelu_are_left_alone(changed: dict[str, str]) -> None:
     nodes = lines(SPELT_OUT | changed)
     model = network(nodes, "x z", half=HALVES, columns=floats(1, 1, 5), one=floats(1, 1, 1))
     assert rewritten(model) == operators(model)
@@ -203,7 +203,7 @@ def test_a_result_that_something_else_uses_or_the_graph_gives_is_kept(name: str)
 
 
 @pytest.mark.parametrize("name", ["mtcnn", "mobilefacenet"])
-def test_the_real_exports_have_none_left_over_channels(store: Store, name: str) -> None:
+def test_the_real_exports_have_no_prelu_left_over_channels(store: Store, name: str) -> None:
     for path in store.exports(card(name)):
         before = operators(onnx.load(path))
         assert operators(with_split_prelus(onnx.load(path))) == before

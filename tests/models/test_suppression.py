@@ -28,7 +28,7 @@ def boxes(draw: st.DrawFn, most: int = BLOCK + 40) -> Boxes:
 
 
 def alike(first: Box, second: Box, overlap: float, within: bool) -> bool:
-    """Whether two boxes overlap more, relative to their union, or to the smaller if `within`."""
+    """Whether two boxes overlap by more than `overlap`, a share of their union or, if `within`, of the smaller box."""
     # As in facenet-pytorch, a box then holds both its first and its last pixel.
     edge = int(within)
     width = min(first[2], second[2]) - max(first[0], second[0]) + edge

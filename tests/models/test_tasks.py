@@ -1,4 +1,4 @@
-"""From a network's raw outputs to its answers, computed by the ONNX graph and by numpy, and to a reading."""
+"""The answers that the ONNX graph and numpy compute from a network's raw outputs, and the readings from them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -73,7 +73,7 @@ def test_a_network_with_other_outputs_is_refused(name: str, sizes: list[int], pr
         task.tail(task.output.model_validate(CASES[name][0]), sizes)
 
 
-def test_a_live_class_is_one_of_the_networks() -> None:
+def test_the_live_class_is_a_class_of_the_network() -> None:
     with pytest.raises(ModelError, match="live_class is 2, but the network's classes are 0 to 1"):
         LIVENESS.tail(LivenessOutput(live_class=2), [2])
 

@@ -97,6 +97,6 @@ def test_a_runtime_has_every_package_that_the_service_and_its_exports_load() -> 
         for distribution in distributions.get(module, [])
     }
     assert {"ray", "lancedb", "mediapipe", "onnx", "h5py"} <= loaded
-    # Optional for others. Ray has its own copy of psutil.
+    # Packages that others import only if they are there. Ray has its own copy of psutil.
     spare = {"brotli", "psutil", "rfc3339-validator", "setuptools"}
     assert loaded - locked("cpu") - locked("gpu") - spare == {"facegraph"}

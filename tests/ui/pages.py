@@ -30,7 +30,7 @@ NAMELESS = """(named) => [...document.querySelectorAll(named)]
         const by = each.getAttribute("aria-labelledby");
         const named = each.getAttribute("aria-label") || (by && document.getElementById(by)?.textContent) ||
             [...(each.labels ?? [])].map((label) => label.textContent).join("") || each.alt || each.textContent;
-        // An empty alt is said on purpose, of a picture that tells nothing.
+        // An empty alt is intended: it marks a picture without information.
         return !named?.trim() && !each.matches("img[alt='']");
     })
     .map((each) => each.outerHTML.slice(0, 120))"""
@@ -116,7 +116,7 @@ def fail(page: Page, pattern: str, status: int, code: str, **headers: str) -> No
 
 
 def edit(page: Page, pattern: str, change: Callable[[Any], Any]) -> None:
-    """Let `change` return what becomes of the service's answers to `pattern`."""
+    """Replace the service's answers to `pattern` with what `change` makes of them."""
 
     def edited(route: Route) -> None:
         response = route.fetch()

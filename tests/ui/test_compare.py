@@ -123,7 +123,7 @@ def test_the_liveness_network_can_be_chosen_where_there_are_several(page: Page, 
     expect(choice).to_have_value("crmnet")
     choice.select_option("second")
     compare(page, mindy, mindy)
-    # Only the page's list has it.
+    # The service itself does not have this network.
     expect(page.locator("#compare [role=alert]")).to_contain_text("The service has no such liveness model.")
 
 

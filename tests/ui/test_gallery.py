@@ -1,4 +1,4 @@
-"""The views of the gallery: making a collection, enrolling many, searching, looking at subjects and deleting."""
+"""The views of the gallery: creating a collection, enrolling photos, searching, managing subjects, and deleting."""
 
 import re
 import shutil
@@ -139,7 +139,7 @@ def test_each_refused_photo_is_reported_with_its_reason(
     for row, reason in zip(rows, reasons, strict=True):
         assert reason in row.inner_text()
     assert subjects(service, room) == {"mindy": 1}
-    # All refused is an error of the API, and the same report here.
+    # If all photos are refused, the API returns an error, but the page shows the same report.
     opened.get_by_label("Choose photos").set_input_files(file(b"text", "text.jpg"))
     enrol(opened)
     assert fate(opened) == "0 faces enrolled, 1 photo refused."
@@ -150,7 +150,7 @@ def test_each_refused_photo_is_reported_with_its_reason(
     expect(opened.get_by_role("table", name="Refused photos")).to_contain_text("It resembles mindy: similarity 1.000")
 
 
-def test_what_speaks_against_an_enrolled_face_is_reported(opened: Page, mindy: bytes) -> None:
+def test_warnings_about_an_enrolled_face_are_shown(opened: Page, mindy: bytes) -> None:
     def warned(answer: Any) -> Any:
         answer["photos"][0]["reasons"] = [{"code": "EYES_CLOSED", "message": "Both eyes are closed"}]
         return answer

@@ -42,7 +42,7 @@ def blank(browser: BrowserContext, service: httpx.Client) -> Iterator[Page]:
 
 
 RAISED = re.compile(r'(?:RequestError|Reason)\(\s*"([A-Z_]+)"')
-# Codes of the older contracts alone do not reach the page.
+# Codes that only the older contracts return do not reach the page.
 OLDER = re.compile(r"api/contracts/|api/addresses.py")
 
 

@@ -26,7 +26,7 @@ def test_the_status_shows_every_stage_and_is_refreshed_only_while_shown(page: Pa
     def asked() -> int:
         return sum("/v1/status" in request.url for request in watched.asked)
 
-    # The page's clock stands still until the test moves it; a slow machine would make it ask again by itself.
+    # The page's clock stands still until the test moves it. Otherwise, the page could ask again if the machine is slow.
     page.clock.install(time=0)
     page.clock.pause_at(1000)
     page.get_by_role("link", name="Status").click()
@@ -137,7 +137,7 @@ PAIRS = [
 
 
 def contrast(*colours: str) -> float:
-    """Of two colours ``#rrggbb``, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+    """The contrast ratio of two colours ``#rrggbb``: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
     channels = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in colours]
     linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in each] for each in channels]
     low, high = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in linear)
@@ -145,12 +145,12 @@ def contrast(*colours: str) -> float:
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_every_text_stands_out_from_its_ground(theme: int) -> None:
+def test_every_text_has_enough_contrast_with_its_background(theme: int) -> None:
     text = (FILES / "style" / "theme.css").read_text("utf-8")
     pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", text)
     colours = {name: pair[theme] for name, *pair in pairs}
     assert [pair for pair in PAIRS if contrast(*(colours[name] for name in pair)) < 4.5] == []
-    # Edges of fields and buttons, which tell where they are.
+    # The edges of fields and buttons show where these are.
     assert all(contrast(colours["edge"], colours[ground]) >= 3 for ground in ("ground", "surface"))
 
 

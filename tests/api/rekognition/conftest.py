@@ -23,7 +23,7 @@ def operator_key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_client(make_keyed: Callable[..., KeyedService], operator_key: Path) -> Callable[..., Any]:
-    """Make an `AwsClient` with the given scopes and collections; all of one test call the same service."""
+    """Make an `AwsClient` with the given scopes and collections. All clients of a test call the same service."""
     from tests.api.rekognition.aws_client import AwsClient
 
     keyed = make_keyed(rekognition_key_file=str(operator_key))

@@ -16,7 +16,7 @@ MakeClient = Callable[..., AwsClient]
 PHOTO = {"Image": image("anna")}
 
 
-def test_every_operation_is_one_of_the_services_model_with_its_required_members() -> None:
+def test_every_operation_has_members_of_the_services_model_and_requires_the_same() -> None:
     for name, operation in OPERATIONS.items():
         shape = MODEL.operation_model(name).input_shape
         required = {field.alias for field in operation.request.model_fields.values() if field.is_required()}
@@ -24,7 +24,7 @@ def test_every_operation_is_one_of_the_services_model_with_its_required_members(
         assert {field.alias for field in operation.request.model_fields.values()} <= set(shape.members), name
 
 
-def test_every_error_of_an_operation_is_one_that_clients_know() -> None:
+def test_clients_know_every_error_of_an_operation() -> None:
     modelled = {shape.name for shape in MODEL.error_shapes}
     common = {"MissingAuthenticationTokenException", "IncompleteSignatureException", "InvalidSignatureException"}
     common |= {"UnrecognizedClientException", "UnknownOperationException", "SerializationException"}

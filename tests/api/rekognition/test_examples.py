@@ -1,4 +1,4 @@
-"""The examples of AWS's documentation, from botocore: they succeed, and no answer lacks a member of theirs."""
+"""The examples of AWS's documentation, from botocore: each succeeds, and its answer has every member of the example."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ def test_users_are_created_once_and_listed_in_pages(staff: AwsClient) -> None:
         assert staff.refusal("CreateUser", **STAFF, UserId=name)[0] == "InvalidParameterException"
     index(staff, "anna dora")
     associate(staff, "ada", index(staff, "bob")[0])
-    # An id like those of the faces without a user, which are not listed.
+    # This id resembles those that stand for faces without a user, which are not listed.
     staff.v1("POST", "/collections/staff/subjects/rename", json={"subject": "ada", "new": "face:ada"})
     read = pages(staff, "ListUsers", "Users", **STAFF, MaxResults=2)
     assert [[user["UserId"] for user in page] for page in read] == [["bob", "carl"], ["face:ada"]]

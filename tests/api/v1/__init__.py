@@ -30,7 +30,7 @@ EMBEDDED = {**FACE, "crop": None}
 PHOTO = {"width": 640, "height": 480, "quality": {"brightness": 120, "contrast": 50, "sharpness": 100}}
 """A photo in an answer."""
 MODELS = {"detector": "detector-model", "liveness": None, "embedder": "embedder-model", "pose": None, "eyes": None}
-"""The networks of an answer with embeddings alone."""
+"""The models of an answer for which faces were only detected and embedded."""
 STAFF = "/v1/collections/staff"
 
 

@@ -1,4 +1,4 @@
-"""What an answer says of a face only on request: its attributes, and the crop that the embedder was given."""
+"""What an answer says about a face only on request: its attributes, and the crop that the embedder was given."""
 
 import base64
 import io
@@ -36,7 +36,7 @@ def faces_of(api: Api, path: str, photo: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/v1/detect", "/v1/embed", "/v1/verify", f"{STAFF}/search"])
-def test_each_route_answers_the_attributes_that_are_named(path: str) -> None:
+def test_each_route_returns_the_attributes_that_are_named(path: str) -> None:
     api = with_attributes()
     answer = faces_of(api, path, "bob-turned-shut", attributes="pose,eyes")
     assert (answer["faces"][0]["pose"], answer["faces"][0]["eyes"]) == (POSE, SHUT)

@@ -13,7 +13,7 @@ DARK = {"code": "FACE_TOO_DARK", "message": "The face is too dark: brightness 10
 
 
 def counts(response: httpx.Response) -> dict[str, int]:
-    """The number of photos of each status, which the list and the status code agree with."""
+    """The number of photos of each status. Checks that the list and the status code agree with it."""
     answer = response.json()
     told = {status: answer[status] for status in ("enrolled", "already", "moved", "deleted", "refused")}
     listed = [photo["status"] for photo in answer["photos"]]
@@ -206,7 +206,7 @@ def test_one_duplicate_refuses_all_embeddings(api: Api) -> None:
     assert [face["duplicate"] and face["duplicate"]["subject"] for face in reported] == [None, "anna"]
 
 
-def test_a_key_that_may_only_enrol_does_not_learn_whom_a_face_resembles(keyed: KeyedService) -> None:
+def test_a_key_that_may_only_enrol_does_not_learn_which_subject_a_face_resembles(keyed: KeyedService) -> None:
     keyed.ask("PUT", STAFF, keyed.key(), json={})
     similarity = pytest.approx(1, abs=1e-6)
     for subject, headers, named in (("a", keyed.key(), None), ("b", keyed.key(), "a"), ("c", keyed.key("enrol"), None)):

@@ -37,7 +37,7 @@ def test_every_network_is_listed_by_its_role() -> None:
     }
 
 
-def test_a_threshold_of_the_configuration_stands_in_the_cards_place() -> None:
+def test_a_threshold_of_the_configuration_replaces_the_cards() -> None:
     api = Api(settings=FlowSettings(thresholds={"arcface": 0.95}))
     told = {role: each["cosine_threshold"] for role, each in api.get("/v1/models").json()["embedders"].items()}
     assert told == {"arcface": 0.95, "facenet": 0.5}

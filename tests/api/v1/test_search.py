@@ -117,7 +117,7 @@ def test_the_collections_embedder_is_asked_and_no_other() -> None:
     assert by_embedding(api, [1, 0, 0], "contract-of-3").json()["candidates"][0]["subject"] == "anna"
 
 
-def test_a_collection_whose_embedder_is_configured_no_more_cannot_be_searched() -> None:
+def test_a_collection_whose_embedder_is_no_longer_configured_cannot_be_searched() -> None:
     api = peopled()
     api.client = client(stages_of(*(stage for stage in api.stages.all if stage.role != "arcface"), gallery=api.gallery))
     assert refusal(api.send(SEARCH, "anna")) == (422, "UNKNOWN_EMBEDDER")

@@ -40,7 +40,7 @@ def test_any_text_is_a_subject(api: Api) -> None:
     assert answer.status_code == 201
     assert [photo["subject"] for photo in answer.json()["photos"]] == SUBJECTS
     [found] = api.found("anna", top_k=100)
-    # Some pages are full, the last one is full or not.
+    # With the second limit, one page contains all subjects and is full.
     assert sorted(found) == pages(api, 7) == pages(api, len(SUBJECTS)) == sorted(SUBJECTS)
     for done, subject in enumerate(SUBJECTS, 1):
         listed = api.get(path(subject))

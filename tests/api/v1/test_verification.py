@@ -11,7 +11,7 @@ VERIFY = f"{STAFF}/verify"
 
 
 def peopled() -> Api:
-    """A collection with Anna, of whom there are two photos, and Bob."""
+    """A collection with two photos of Anna and one of Bob."""
     api = staff()
     assert api.enrol(["anna", "anna", "bob"], "anna", "anne", "bob").status_code == 201
     return api

@@ -23,7 +23,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Runs `facegraph` on a wide terminal."""
     monkeypatch.setenv("COLUMNS", "250")
     for console in (stdout, stderr):
-        # They may have read COLUMNS before.
+        # The consoles may have read COLUMNS before it was set.
         monkeypatch.setattr(console, "width", 250)
 
     def run(*words: object) -> tuple[int, str, str]:

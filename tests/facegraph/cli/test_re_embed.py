@@ -14,7 +14,7 @@ NAMES = ("--from", "staff", "--to", "staff-2", "--embedder", "facenet")
 
 
 def labels(client: Client) -> dict[str, list[str]]:
-    """Those of each subject's faces in staff-2."""
+    """The labels of each subject's faces in staff-2."""
     subjects = [client.subject("staff-2", each.id) for each in client.subjects("staff-2")]
     return {subject.id: sorted(face.label for face in subject.faces) for subject in subjects}
 

@@ -58,7 +58,7 @@ def resolved(schema: dict[str, Any]) -> Any:
 
 
 def example(schema: dict[str, Any], whole: bool = True) -> Any:
-    """A value that a schema allows, roughly: with all of its fields, or with none that may be left out or null."""
+    """A value that fits a schema, except for formats: with all fields, or with none that may be missing or null."""
     schema = resolved(schema)
     if null := [each for each in schema.get("anyOf", ()) if each == {"type": "null"}]:
         return example(next(each for each in schema["anyOf"] if each not in null)) if whole else None
@@ -124,7 +124,7 @@ def test_every_record_of_an_answer_is_exported(method: str) -> None:
 
 def encoded(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        # Other routes' responses have further fields of the same classes.
+        # Responses of other routes have further fields of the same records.
         return asdict(value, dict_factory=present)
     return TIME if isinstance(value, datetime) else base64.b64encode(value).decode()
 

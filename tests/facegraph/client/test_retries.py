@@ -30,7 +30,7 @@ def refusal(status: int, retry_after: str | None = None) -> httpx.Response:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Completes a call whose attempts have given outcomes, without waiting, and with jitter at its maximum.
+    """Completes a call whose attempts have the given outcomes, without waiting, and with the largest jitter.
 
     Returns the call's result or the exception it raises, the seconds before each retry, and each attempt's time limit.
     """

@@ -201,7 +201,7 @@ async def test_a_gallery_that_replaced_another_is_read(location: Storage, reader
         await writer.create(NAME, KIND, None)
         await enrol(writer, face("Cleo", old), face("Bob", new))
         assert await found(reader, old, 1) == ["Cleo"]
-        # The old record stands for the collection that has its name now.
+        # The old record now refers to the new collection of the same name.
         assert await reader.count(before) == 2
         assert await reader.unreadable() == []
 

@@ -136,7 +136,7 @@ async def test_least_recently_used_rosters_make_room(
     monkeypatch.setattr(Roster, "of", read)
     monkeypatch.setattr(gallery.reading.reader, "ROSTER_BYTES", 300)
     reader = Reader(location, 0)
-    # Fewer than 150 bytes each.
+    # Two rosters of these collections fit.
     for name in "abc":
         await writer.create(name, KIND, None)
         await enrol(writer, *people(3), name=name)

@@ -105,7 +105,7 @@ async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Storag
         await enrol(writer, *faces)
         await writer.optimise()
         assert await index_kinds(location) == [kind]
-    # As another version may have created it.
+    # Another version may have created this index.
     await (await location.table()).create_index("vector", config=IvfFlat(distance_type="cosine"))
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.optimise()

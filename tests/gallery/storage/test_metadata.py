@@ -107,7 +107,7 @@ async def test_an_interrupted_first_use_leaves_no_metadata(location: Storage, re
     assert await stored(reader, "Ada", "Bob") == [{"n": 1}, None]
 
 
-async def test_it_goes_with_the_last_face(writer: Writer, reader: Reader) -> None:
+async def test_it_is_deleted_with_the_last_face(writer: Writer, reader: Reader) -> None:
     await enrol(writer, face("Ada"))
     await writer.set_metadata(NAME, "Ada", {"n": 1})
     await writer.delete_faces(NAME, [face("Ada").id])
@@ -148,7 +148,7 @@ async def test_copies_contain_it_and_an_import_keeps_that_of_known_subjects(
     assert await stored(Reader(other, 8), "Ada", "Bob") == [None, {"from": "file"}]
 
 
-async def test_tables_of_earlier_versions_get_it(location: Storage) -> None:
+async def test_tables_of_earlier_versions_get_the_column(location: Storage) -> None:
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))
     await (await location.table()).drop_columns(["source"])

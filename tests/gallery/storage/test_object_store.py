@@ -38,7 +38,7 @@ def location(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 async def other(location: Storage, writer: Writer) -> AsyncIterator[Writer]:
-    """A second writer, as of a service that replaces the first."""
+    """A second writer, like that of a service that replaces the first."""
     async with writing(location, collection=None) as other:
         yield other
 
@@ -104,7 +104,7 @@ async def test_requests_fail_with_a_stable_code_until_the_store_responds(
 async def test_two_writers_lose_no_face_and_store_none_twice(location: Storage, writer: Writer, other: Writer) -> None:
     both, kept = people(4, seed=1), people(16, seed=2)
     for each in (writer, other):
-        # The other's collection, which it has already created.
+        # For one of the writers, the other has already created the collection.
         await each.create("later", KIND, None, exist_ok=True)
     await asyncio.gather(*(enrol(each, one) for each in (writer, other) for one in both))
     await asyncio.gather(

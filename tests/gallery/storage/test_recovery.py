@@ -95,7 +95,7 @@ async def test_a_deletion_that_did_not_reach_the_disk_is_undone(location: Storag
 
 
 @pytest.mark.parametrize("table", ["faces-*", "empty-*"])
-async def test_no_answer_is_kept_to_a_change_that_is_lost(location: Storage, table: str) -> None:
+async def test_the_kept_answer_to_a_lost_change_is_discarded(location: Storage, table: str) -> None:
     request = ("token", "digest")
     async with writing(location) as writer:
         await enrol(writer, face("Ada"))

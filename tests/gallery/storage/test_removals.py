@@ -38,7 +38,7 @@ async def test_a_face_that_is_logged_but_not_removed_yet_is_named_later(
             await writer.delete_faces(NAME, [FACES[0].id])
     assert await feed.removed(table) == set()
     await writer.delete_subjects(NAME, ["ada", "nobody"])
-    # Logged later than this version of the table.
+    # The removals were logged after this version of the table.
     assert await feed.removed(table) == set()
     await writer.delete_subjects(NAME, ["subject-0"])
     await table.checkout_latest()

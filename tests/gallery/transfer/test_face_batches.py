@@ -1,4 +1,4 @@
-"""Faces that a client or a file brings, checked by column: every error names its row."""
+"""Checking the faces of a client or a file by column. Every error names its row."""
 
 import hashlib
 from typing import Any

@@ -62,7 +62,7 @@ async def test_a_subject_is_kept_without_faces_until_it_gets_one(writer: Writer,
     assert await empty(location) == ["anna"]
     await give(writer, [made[0].id], "lone", "anna")
     assert await empty(location) == []
-    # Its entry is gone too.
+    # The subject is also gone from the list of subjects without faces.
     assert await writer.delete_subjects(NAME, ["anna"]) == 1
     assert await empty(location) == []
 
@@ -78,7 +78,7 @@ async def test_a_subject_is_created_without_faces_once(writer: Writer, location:
     assert await empty(location) == []
 
 
-async def test_an_interrupted_creation_of_the_list_is_made_up_for(writer: Writer, location: Storage) -> None:
+async def test_an_interrupted_creation_of_the_list_is_completed_later(writer: Writer, location: Storage) -> None:
     [faces] = location.files.glob("faces-*.lance")
     (faces.with_name(faces.name.replace("faces", "empty")) / "_versions").mkdir(parents=True)
     assert await empty(location) == []

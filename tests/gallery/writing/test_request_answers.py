@@ -54,7 +54,7 @@ async def test_a_change_with_a_kept_answer_is_made_once(writer: Writer, location
     made = face("anna")
     await enrol(writer, made)
     moves = {made.id: Reassignment("anna", "bob")}
-    # Not kept, as the change is another one than expected.
+    # This answer is not kept, because the change differs from the expected one.
     await writer.reassign_faces(NAME, {made.id: Reassignment("carl", "bob")}, kept=kept)
     assert await writer.reassign_faces(NAME, moves, kept=kept) == ([made.id], None)
     await writer.reassign_faces(NAME, {made.id: Reassignment("bob", "anna")})

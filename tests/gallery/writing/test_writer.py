@@ -245,7 +245,7 @@ async def test_many_faces_of_one_commit_are_optimised(
 
 @pytest.fixture
 async def faces(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> list[NewFace]:
-    """58 faces; 50 are enrolled and indexed. Two new ones are gathered, and seven are merged with the others."""
+    """58 faces, of which 50 are enrolled and indexed. Two new faces are gathered, seven are merged with the others."""
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 7)
     monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
     faces = people(58)
@@ -257,7 +257,7 @@ async def faces(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyP
 async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
     location: Storage, writer: Writer, faces: list[NewFace]
 ) -> None:
-    # Gathering leaves the rows that were gathered before to the next optimisation.
+    # Gathering does not merge rows that are already gathered; the next optimisation does.
     for start, gather, files, outside in (
         (50, writer.gather, 2, 2),
         (52, writer.gather, 3, 4),

@@ -1,7 +1,6 @@
 """The clients of the replaced services, against the real one.
 
-They are those of facematch (seed 000), the face database (seed 001), face comparison (seed 002), FaceNet (seed 003) and
-DeepFace (seed 004).
+They are those of facematch, the face database, face comparison, FaceNet and DeepFace.
 """
 
 import math

@@ -54,7 +54,8 @@ def routes(keys_required: bool) -> FastAPI:
     app = FastAPI(
         title="facegraph",
         version=health.VERSION,
-        description="Face detection, liveness and recognition. Sections, as in `see Thresholds`, are in docs/v1.md.",
+        description="Face detection, liveness and recognition. References such as `see Thresholds` name sections of "
+        "docs/v1.md.",
         # Starlette builds these redirects from the request's Host header.
         redirect_slashes=False,
         # Serve already traces each request, and FastAPI's spans would contain full paths, including ids of people.

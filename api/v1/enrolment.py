@@ -32,11 +32,11 @@ class EnrolledPhoto(Answer):
 
     `status` is one of:
 
-    - ``enrolled``.
+    - ``enrolled``: the face is new.
     - ``already``: the same photo of the same subject is already enrolled.
     - ``moved``: the same photo was enrolled for this subject, which has since been renamed or merged; nothing changed.
     - ``deleted``: the request repeats an earlier one, and the face has been deleted since.
-    - ``refused``: see `error`.
+    - ``refused``: the photo or the face was rejected; see `error`.
     """
 
     model_config = example(
@@ -90,7 +90,7 @@ async def post_faces(
     photo: Annotated[list[UploadFile], File(description=f"1 to {MAX_PHOTOS} photos.")],
     options: Annotated[EnrolOptions, Query()],
     metadata: Annotated[
-        str | None, Form(description="New metadata of every subject with a face that is not refused. " + METADATA)
+        str | None, Form(description="New metadata of every subject with a face that is not rejected. " + METADATA)
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolAnswer:

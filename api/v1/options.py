@@ -97,8 +97,8 @@ class StageOptions(BaseModel):
     )
     liveness: LivenessPolicy = Field(
         "off",
-        description="off: not checked; report: returned with each face; require: a spoof never matches and is not "
-        "enrolled.",
+        description="off: liveness is not checked; report: it is returned with each face; require: a spoof never "
+        "matches and is not enrolled.",
     )
     liveness_network: str | None = Field(
         None, description="Role of the liveness model; by default `defaults.liveness` of GET /v1/models."

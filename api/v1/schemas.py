@@ -121,7 +121,7 @@ class PhotoAnswer(Answer):
 
 
 class ReasonAnswer(Answer):
-    """Why a face or a photo was refused, or a problem that was only reported."""
+    """Why a face or a photo was rejected, or a problem that was only reported."""
 
     model_config = example(code="FACE_BLURRED", message="The face is blurred: sharpness 4")
 

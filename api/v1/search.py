@@ -62,8 +62,9 @@ class SearchResult(Answer):
 
     candidates: list[Candidate]
     margin: float | None = Field(
-        description="Similarity of the most similar subject minus that of the second, whatever the threshold. null if "
-        "the collection has no second subject, or for a spoof if liveness is required."
+        description="Similarity of the most similar subject minus that of the second most similar one; the "
+        "threshold does not affect it. null if the collection has no second subject, or for a spoof if liveness is "
+        "required."
     )
     no_match: NoMatch | None
 

@@ -20,7 +20,9 @@ from models.catalogue import card, cards
 from models.device import Engine
 from models.errors import ModelError
 
-Network = Annotated[str, typer.Argument(help="An embedder or a liveness model, or its role in the configuration.")]
+Network = Annotated[
+    str, typer.Argument(metavar="MODEL", help="An embedder or a liveness model, or its role in the configuration.")
+]
 Photos = Annotated[
     Path,
     typer.Option(
@@ -43,7 +45,8 @@ Detector = Annotated[
 ]
 EngineOption = Annotated[Engine, typer.Option("--engine", help="The engine that runs the model.")]
 ReportFile = Annotated[
-    Path | None, typer.Option("--report", dir_okay=False, help="Default: data/evaluation/MODEL.html.")
+    Path | None,
+    typer.Option("--report", dir_okay=False, help="HTML file to write. Default: data/evaluation/MODEL.html."),
 ]
 Replicates = Annotated[int, typer.Option("--replicates", min=100, max=100_000, help="Number of bootstrap replicates.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of the bootstrap.")]
@@ -83,7 +86,7 @@ def calibrate_command(
     ] = None,
     apcer: Annotated[
         float | None,
-        typer.Option("--apcer", min=0, max=1, help="For liveness: maximum proportion of attacks that pass."),
+        typer.Option("--apcer", min=0, max=1, help="For liveness: maximum proportion of attacks accepted as live."),
     ] = None,
     bpcer: Annotated[
         float | None,

@@ -19,9 +19,7 @@ UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 
 FileOption = Annotated[
     Path,
-    typer.Option(
-        "--keys-file", envvar="KEYS_FILE", help="File of the keys. A relative path starts at the project's folder."
-    ),
+    typer.Option("--keys-file", envvar="KEYS_FILE", help="File of the keys, relative to the project."),
 ]
 DEFAULT_FILE: Path = AccessArgs.model_fields["keys_file"].default
 

@@ -28,7 +28,7 @@ ApiKeyOption = Annotated[
         "--api-key",
         envvar="FACEGRAPH_API_KEY",
         rich_help_panel=SERVICE,
-        help="Prefer the environment variable: other users of this machine can see a command's arguments.",
+        help="An API key. Prefer the environment variable: other users of this machine can see a command's arguments.",
     ),
 ]
 DEFAULT_URL = "http://localhost:8000"

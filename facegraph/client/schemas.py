@@ -109,7 +109,7 @@ class Photo:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why a photo was refused, or a quality problem. docs/v1.md lists the codes."""
+    """Why a photo was rejected, or a quality problem. docs/v1.md lists the codes."""
 
     code: str
     message: str

@@ -10,7 +10,9 @@ from gallery.reading.face_table import FaceTable
 from gallery.reading.snapshot import Snapshot
 from gallery.records import Collection, IndexHealth
 from gallery.search.index_recall import RECALL, measure_recall
+from gallery.storage.object_store import store_errors
 from gallery.storage.tables import UNREADABLE
+from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
 
@@ -29,8 +31,9 @@ async def tend_indexes(snapshot: Snapshot, exact: ExactSearch) -> list[IndexHeal
     found = dict[str, IndexHealth]()
     for collection in snapshot.collections.values():
         try:
-            health = await _tend(collection, snapshot.faces[collection.table], exact)
-        except UNREADABLE as error:
+            with store_errors():
+                health = await _tend(collection, snapshot.faces[collection.table], exact)
+        except (RequestError, *UNREADABLE) as error:
             # Maintenance may have removed a file in the meantime; the next call starts again.
             logger.warning("gallery: the index of the collection %s was not checked: %r", collection.name, error)
             continue

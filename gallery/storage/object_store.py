@@ -52,10 +52,18 @@ def store_unavailable(problem: str) -> RequestError:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise ``UNAVAILABLE`` instead of an error in the block that the object store caused."""
+    """Raise ``UNAVAILABLE`` instead of an error in the block that the object store caused.
+
+    Also raises RuntimeError instead of a panic of Lance, which some damaged files cause.
+    """
     try:
         yield
     except UNREADABLE as error:
         if problem := store_problem(error):
             raise store_unavailable(problem) from error
+        raise
+    except Exception as error:
+        # The class cannot be imported.
+        if type(error).__name__ == "RustPanic":
+            raise RuntimeError(str(error)) from error
         raise

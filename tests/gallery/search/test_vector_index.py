@@ -17,7 +17,19 @@ from gallery.search import index_recall
 from gallery.search.index_recall import measure_recall, with_noise
 from gallery.search.index_search import IndexSearch
 from gallery.writing.writer import Writer
-from tests.gallery.sample_gallery import KIND, NAME, SIZE, Storage, Vector, enrol, people, vectors, writing
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    SIZE,
+    Storage,
+    Vector,
+    enrol,
+    people,
+    refusal,
+    search,
+    vectors,
+    writing,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +106,21 @@ async def test_indexes_are_loaded_once_and_reported_where_searches_use_them(
         await enrol(writer, *people(305), name="guests")
         await writer.optimise()
         assert await indexed.index_health() == [IndexHealth(KIND.model, 2, 615, 0, 1.0)]
+
+
+@pytest.mark.usefixtures("early_optimisation")
+async def test_a_damaged_index_is_a_refusal_and_others_are_still_reported(location: Storage) -> None:
+    async with writing(location, index_rows=300) as writer:
+        await writer.create("z", KIND, None)
+        for name in (NAME, "z"):
+            await enrol(writer, *people(300), name=name)
+        await writer.optimise()
+    [index] = location.table_folder((await location.table()).name).glob("_indices/*/index.idx")
+    # Lance panics. A power loss can leave zeros.
+    index.write_bytes(bytes(index.stat().st_size - 40) + index.read_bytes()[-40:])
+    reader = Reader(location, 0)
+    assert await refusal(search(reader, [vectors(1)[0]])) == "COLLECTION_UNREADABLE"
+    assert [health.collections for health in await reader.index_health()] == [1]
 
 
 @pytest.mark.usefixtures("early_optimisation")

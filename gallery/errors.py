@@ -11,6 +11,12 @@ def not_found(name: str) -> RequestError:
     return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
+def not_empty(faces: int) -> RequestError:
+    """Return the error for a collection that is deleted without its faces."""
+    problem = f"The collection contains {faces} faces; add with_faces=true to delete them too"
+    return RequestError("COLLECTION_NOT_EMPTY", problem)
+
+
 def subject_not_found() -> RequestError:
     """Return the error for a subject that the collection does not have."""
     return RequestError("SUBJECT_NOT_FOUND", "The collection has no subject with this id")

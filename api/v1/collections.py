@@ -13,6 +13,7 @@ from api.service import CurrentKey, CurrentService
 from api.v1.chosen import embedder_of
 from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName, JsonThreshold, Truth
+from gallery.errors import not_empty
 from gallery.records import Collection
 from graphs.stages import embedding_kind
 from project.request_error import RequestError
@@ -162,10 +163,9 @@ async def delete_collection(
     found = await gallery.collection(collection)
     # With with_faces=true, faces are not counted, so that a damaged collection can be deleted.
     if not with_faces and (count := await gallery.count(found)):
-        raise RequestError(
-            "COLLECTION_NOT_EMPTY", f"The collection contains {count} faces; add with_faces=true to delete them too"
-        )
-    await gallery.drop(collection)
+        raise not_empty(count)
+    # Faces may have been enrolled since.
+    await gallery.drop(collection, only_empty=not with_faces)
     return DroppedAnswer(name=collection)
 
 

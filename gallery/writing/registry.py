@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.errors import contract_mismatch, not_found, unreadable
+from gallery.errors import contract_mismatch, not_empty, not_found, unreadable
 from gallery.location import Location
 from gallery.records import Collection, EmbeddingKind
 from gallery.search import mirror_folder
@@ -164,12 +164,16 @@ class Registry:
             opened.collection = collection
             return collection
 
-    async def drop(self, name: str) -> None:
+    async def drop(self, name: str, only_empty: bool) -> None:
         """Delete a collection; see `gallery.writing.writer.Writer.drop`."""
         opened = await self._named(name)
         with store_errors():
             async with opened.locks.everything(), self.changing:
                 self._check_open(opened)
+                if only_empty:
+                    await opened.table.checkout_latest()
+                    if faces := await opened.table.count_rows():
+                        raise not_empty(faces)
                 await self.register(opened.collection, dropped=True)
                 await self._complete_drop(opened.collection)
 

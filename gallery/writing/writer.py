@@ -86,9 +86,16 @@ class Writer(SubjectChanges):
         """Set the minimum cosine similarity of a match in a collection; None for the card's threshold."""
         return await self._registry.set_threshold(name, threshold)
 
-    async def drop(self, name: str) -> None:
-        """Delete a collection with all its faces, in all versions."""
-        await self._registry.drop(name)
+    async def drop(self, name: str, *, only_empty: bool = False) -> None:
+        """Delete a collection with all its faces, in all versions.
+
+        Args:
+            only_empty: refuse to delete a collection that contains faces.
+
+        Raises:
+            RequestError: ``COLLECTION_NOT_EMPTY``.
+        """
+        await self._registry.drop(name, only_empty)
 
     @repeated
     async def enrol(

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from gallery.reading.reader import Reader
 from tests.api.v1 import STAFF, Api, message, refusal, staff
 
 STAFF_ANSWER = {
@@ -91,6 +93,15 @@ def test_a_deleted_collection_is_gone_with_its_faces() -> None:
     assert [each["name"] for each in api.get("/v1/collections").json()["collections"]] == ["other"]
     api.make(embedder="facenet")
     assert api.found("anna") == [[]]
+
+
+def test_faces_enrolled_while_an_empty_collection_is_deleted_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = staff()
+    api.enrol("anna", "anna")
+    # As the route counted them before they were enrolled.
+    monkeypatch.setattr(Reader, "count", AsyncMock(return_value=0))
+    assert refusal(api.delete(STAFF)) == (409, "COLLECTION_NOT_EMPTY")
+    assert api.found("anna") == [["anna"]]
 
 
 def test_an_unknown_collection_is_refused_before_a_photo_is_read() -> None:

@@ -67,6 +67,7 @@ async def test_a_dropped_collection_is_gone_and_its_name_is_free(
     await enrol(writer, face("Ada"))
     assert await found(reader, vectors(1)[0]) == ["Ada"]
     old = await reader.collection(NAME)
+    assert await refusal(writer.drop(NAME, only_empty=True)) == "COLLECTION_NOT_EMPTY"
     await writer.drop(NAME)
     assert not location.table_folder(old.table).exists()
     assert await reader.collections() == writer.collections == []

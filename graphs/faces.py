@@ -187,7 +187,10 @@ def _starts(detection: Detection) -> list[int]:
 
 
 async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[FaceStage]) -> Readings:
-    """Run the models on these faces concurrently, with at most `BATCH_FACES` faces per call."""
+    """Run the models on these faces concurrently, with at most `BATCH_FACES` faces per call.
+
+    If one fails, the calls of the others are cancelled, and its error is raised.
+    """
 
     async def ask(network: FaceStage) -> NDArray[np.float32]:
         card = network.card
@@ -200,8 +203,12 @@ async def _read(detection: Detection, rows: Sequence[int], networks: Sequence[Fa
             raise ValueError(f"{card.name} returned numbers that are not finite")
         return answer
 
-    readings = await asyncio.gather(*map(ask, networks))
-    return {network.role: reading for network, reading in zip(networks, readings, strict=True)}
+    try:
+        async with asyncio.TaskGroup() as calls:
+            readings = {network.role: calls.create_task(ask(network)) for network in networks}
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return {role: reading.result() for role, reading in readings.items()}
 
 
 def _cut(detection: Detection, specs: Sequence[CropSpec], rows: list[int]) -> tuple[Pixels, ...]:

@@ -144,6 +144,27 @@ async def test_the_networks_run_concurrently() -> None:
     assert examined(found)[0].readings.keys() == {"crmnet", "arcface"}
 
 
+async def test_a_failure_cancels_the_calls_of_the_other_networks() -> None:
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def endless(question: FaceCrops) -> NDArray[np.float32]:
+        asked.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            cancelled.set()
+
+    async def failing(question: FaceCrops) -> NDArray[np.float32]:
+        await asked.wait()
+        raise RequestError("UNAVAILABLE", "The stage is not available")
+
+    of = stages(FakeDetector(photo()))
+    networks = [changed(of.networks["crmnet"], endless), changed(of.networks["arcface"], failing)]
+    with pytest.raises(RequestError, match="UNAVAILABLE"):
+        await faces(of.detectors["mtcnn"], [b"it"], ALL, networks)
+    assert cancelled.is_set()
+
+
 async def test_without_faces_no_network_is_asked_and_its_reading_is_empty() -> None:
     score, embed = FakeNetwork([0.25]), FakeNetwork(unit(1))
     found = await run(stages(FakeDetector(photo(faces=[])), score, embed), [b"it"], "crmnet", "arcface")

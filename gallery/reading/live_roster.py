@@ -97,6 +97,8 @@ class LiveRoster:
         faces = await new.to_arrow()
         added = await asyncio.to_thread(summary, faces)
         known = (await asyncio.to_thread(roster.known, added))["subject"]
+        if len(known) > MANY:
+            return None
         roster = await _recounted(table, await asyncio.to_thread(roster.changed, added), known)
         if roster.faces > total:
             gone = (await self._removals.read())["subject"].unique()

@@ -119,6 +119,18 @@ async def test_it_reads_all_faces_again_only_if_it_must(
     assert read.call_count == reads
 
 
+async def test_new_faces_of_many_subjects_do_not_hide_as_many_deletions(
+    location: Storage, monkeypatch: pytest.MonkeyPatch, writer: Writer
+) -> None:
+    monkeypatch.setattr("gallery.reading.live_roster.MANY", 1)
+    await enrol(writer, *people(4))
+    roster = LiveRoster(await location.connect(), (await location.table()).name)
+    assert (await roster.latest()).subjects == 4
+    await enrol(writer, face("subject-0", source="again"), face("subject-1", source="again"))
+    await writer.delete_subjects(NAME, ["subject-2", "subject-3"])
+    assert {each.id: each.faces for each in (await roster.latest()).page("", None)} == {"subject-0": 2, "subject-1": 2}
+
+
 async def test_the_time_of_a_deletion_outlasts_the_erasure_of_the_log(location: Storage, writer: Writer) -> None:
     await enrol(writer, *FACES)
     await writer.delete_subjects(NAME, ["ada"])

@@ -15,7 +15,7 @@ ALWAYS = frozenset(
 )
 """Paths that are served under any load and without a key: health, documentation and the web UI."""
 WATCHING = frozenset({"/metrics", "/v1/status"})
-"""Paths that are served under any load, because monitoring matters most under load.
+"""Paths that are served under any load, because monitoring matters most when the service is overloaded.
 
 If keys are required, these paths need one.
 """

@@ -61,8 +61,8 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
     """Remove padding: the numbers beyond the length of the contract's model.
 
-    An embedding whose last nonzero number is at the end of another model's length is cut there instead, so that the
-    caller finds two lengths if only one of the embeddings is of the contract's model.
+    An embedding that ends at another model's length, apart from zeros, counts as that model's and is cut there. The
+    caller compares the lengths of both embeddings.
     """
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector

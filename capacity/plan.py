@@ -11,7 +11,7 @@ SPARE_CORES = 1.0
 LARGEST_SHARE = 0.9
 """Part of a GPU that replicas may reserve."""
 GPU_PARTS = 3
-"""A replica needs at most one part of a GPU's time. Replicas that need more could leave half of a GPU idle."""
+"""A replica needs at most 1 / `GPU_PARTS` of a GPU's time. With larger shares, half of a GPU could stay idle."""
 STEP = 0.05
 """Reserved cores are rounded up to multiples of this."""
 ROUNDING = 1e-9

@@ -16,7 +16,7 @@ GRID = np.logspace(-4, 0, 41)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An operating point. If it is defined by a rate or as the best, it is determined again in every replicate.
+    """An operating point. The best point and points for a rate are determined again in every replicate.
 
     Attributes:
         threshold: if the threshold was given, its interval has no width.

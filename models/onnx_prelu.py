@@ -2,8 +2,8 @@
 
 On a CPU, ONNX Runtime runs convolutions on channels in blocks. It has no PReLU for that layout, so it converts the data
 before and after each PReLU, which takes longer than the convolutions of a small network. It does have all operators of
-the equal expression slope * x + (1 - slope) * max(x, 0), and turns most of its products into depthwise convolutions.
-Less data is then converted, and results differ only by rounding. Times: docs/performance.md.
+the equivalent expression slope * x + (1 - slope) * max(x, 0), and turns most of its products into depthwise
+convolutions. Less data is then converted, and results differ only by rounding. Times: docs/performance.md.
 """
 
 from collections import defaultdict

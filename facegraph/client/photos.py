@@ -63,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification(Comparison):
-    """The result of comparing two photos: the compared `faces`, and the number of usable faces in each photo."""
+    """The result of comparing two photos: the compared `faces`, and how many faces of each photo count."""
 
     faces_found: tuple[int, int]
     faces: tuple[Face, Face]

@@ -22,7 +22,7 @@ class SubjectMatch:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectVerification(SubjectMatch):
-    """The result for a photo: the compared `face`, and the number of usable faces in the photo."""
+    """The result for a photo: the compared `face`, and the number of faces that count in the photo."""
 
     photo: Photo
     faces_found: int

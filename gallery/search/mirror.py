@@ -22,7 +22,7 @@ from gallery.storage.tables import vectors_of
 logger = logging.getLogger("ray.serve")
 
 MANY_FACES = 4096
-"""Number of new faces after which the memory that reading them took is returned to the system."""
+"""After reading this many new faces, the memory that was used for reading is returned to the system."""
 
 
 class Mirror:

@@ -85,8 +85,8 @@ class SubjectChanges:
             refuse_blank(each.new)
         async with self._registry.change(name, removes=True) as opened:
             connection, table = self._registry.connection, opened.table
-            # Not gathered with the reads below: if one of them failed, this would continue, and may drop damaged
-            # answers.
+            # This may drop damaged answers. It is not awaited together with the reads below, because it would continue
+            # after one of them had failed.
             if (earlier := await self._earlier_answer(opened, kept)) is not None:
                 return [], earlier
             (found, given), *totals = await asyncio.gather(

@@ -79,8 +79,8 @@ def decoded(
         boxes: (anchors, 4): the offset of the box's centre from the anchor's, relative to the anchor's side and divided
             by `CENTRE_VARIANCE`; and the logarithms of the box's width and height relative to the anchor's side,
             divided by `SIZE_VARIANCE`.
-        landmarks: (anchors, 10): left eye, right eye, nose tip, left and right corner of the mouth, with left and right
-            as seen in the photo; offsets from the anchor's centre, like those of the boxes.
+        landmarks: (anchors, 10): the landmarks in the order of `imaging.faces.Face`, as offsets from the anchor's
+            centre, like those of the boxes.
         anchors: see `anchors`.
 
     Returns:

@@ -40,7 +40,7 @@ def write(folder: Path) -> None:
 
 
 def colour_network(matrix: np.ndarray, side: int) -> bytes:
-    """A network that returns the mean colour of a crop, planes from 0 to 1, times `matrix`, float32 (3, size)."""
+    """A network that returns the mean colour of a crop, from 0 to 1, times `matrix`, float32 (3, size)."""
     graph = f"""own (float[1, 3, {side}, {side}] pixels) => (float[1, {matrix.shape[1]}] numbers) {{
         means = GlobalAveragePool (pixels)
         colour = Flatten (means)

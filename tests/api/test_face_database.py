@@ -214,7 +214,7 @@ def test_only_the_most_prominent_face_is_looked_for_and_no_gate_judges_it() -> N
     ("data", "files"),
     [({}, None), ({"file": "text"}, None), ({}, {"file": ("", b"")}), ({}, {"photo": b"anna"})],
 )
-def test_without_a_file_it_is_the_contracts_400(path: str, data: dict[str, str], files: Any) -> None:
+def test_a_request_without_a_file_gets_the_contracts_400(path: str, data: dict[str, str], files: Any) -> None:
     response = Database().client.post(path, data={"id": "a", **data}, files=files)
     assert error(response) == (400, "No file uploaded")
 
@@ -229,7 +229,7 @@ def test_an_id_that_is_missing_blank_or_too_long_is_a_400_and_no_network_is_aske
     assert error(database.add("x" * 513, "anna"))[0] == error(database.delete("x" * 513))[0] == 400
 
 
-def test_a_photo_without_a_face_is_the_contracts_500() -> None:
+def test_a_photo_without_a_face_gets_the_contracts_500() -> None:
     database = Database()
     said = "Face detection failed. Please ensure the image contains a clear face."
     assert error(database.add("a", "faceless")) == error(database.match("faceless")) == (500, said)

@@ -89,7 +89,7 @@ def test_a_body_that_declares_too_much_is_refused_unread(length: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"content_length": "5"}, {"content_length": "-1"}, {"content_length": "many"}])
-def test_a_body_that_becomes_too_large_is_refused_there(headers: dict[str, str]) -> None:
+def test_a_body_is_refused_as_soon_as_it_is_too_large(headers: dict[str, str]) -> None:
     inner, body = Inner(), Body(b"12345", b"678901", b"never read")
     assert refusal(inner, body, **headers).code == "BODY_TOO_LARGE"
     assert (inner.read, body.left) == (b"12345", [b"never read"])

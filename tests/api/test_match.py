@@ -70,7 +70,7 @@ def test_the_answer_has_the_contracts_form_and_each_photo_its_own_results() -> N
     assert looks.picks == [Pick("one", 0.33)]
 
 
-def test_confidence_is_the_examples_and_half_at_the_threshold() -> None:
+def test_confidence_is_that_of_the_example_and_half_at_the_threshold() -> None:
     fakes = stages(embed=FakeNetwork(unit(0.87)))
     assert client(fakes).post("/match", json=PAIR).json()["confidence"] == pytest.approx(0.92, abs=0.005)
     at = answer()["similarity_score"]

@@ -71,7 +71,7 @@ def refusal(response: httpx.Response) -> str:
     return str(response.json()["error"]["message"])
 
 
-def test_every_route_is_strict_or_a_contracts() -> None:
+def test_every_route_is_strict_or_belongs_to_an_older_contract() -> None:
     kinds: dict[str, set[type]] = {}
     for each in iter_route_contexts(routes(False).routes):
         kinds.setdefault(str(each.path).split("/")[1], set()).add(type(each.route))

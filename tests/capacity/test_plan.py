@@ -84,7 +84,7 @@ def test_a_deployment_without_calls_gets_one_replica() -> None:
         (Demand(StageModel(gpu=Work(0.001)), gpu_share=0.1), NodeSize(8), "reserves 0.05 cpus and 0.1 gpus"),
     ],
 )
-def test_what_cannot_be_planned_is_one_sentence(demand: Demand, node: NodeSize, problem: str) -> None:
+def test_what_cannot_be_planned_is_reported_in_one_sentence(demand: Demand, node: NodeSize, problem: str) -> None:
     with pytest.raises(CapacityError, match=problem):
         plan_capacity({"one": demand}, {((RouteCall("one", 1),),): 1}, 100, node)
 
@@ -133,7 +133,7 @@ def test_a_route_calls_the_stages_that_its_requests_call(name: str) -> None:
     assert [found[:1], sorted(found[1:])] == [planned[0], sorted(planned[1])]
 
 
-def test_a_missing_stage_is_one_sentence() -> None:
+def test_a_missing_stage_is_reported_in_one_sentence() -> None:
     args = default_args()
     stages = {role: stage for role, stage in args.stages.items() if role != "crmnet"}
     with pytest.raises(CapacityError, match="the route match needs a stage crmnet, which is not configured"):

@@ -42,7 +42,7 @@ async def erased(
 
 
 @pytest.mark.usefixtures("early_indexes")
-async def test_deleted_faces_are_erased_from_indexes_also_if_the_table_becomes_too_small_for_them(
+async def test_deleted_faces_are_erased_from_indexes_even_if_the_table_becomes_too_small_for_them(
     location: Storage,
 ) -> None:
     faces = traceable_faces(90)

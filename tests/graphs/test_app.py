@@ -81,7 +81,7 @@ def test_stages_are_placed_on_the_device_and_the_cluster_is_asked_only_for_auto(
         assert stage.init_args[3] == (on_gpu if share else Device("cpu", threads))
 
 
-def test_simulated_device_takes_shares_of_logical_gpus_and_says_so_in_the_names(build: Build) -> None:
+def test_simulated_device_takes_shares_of_logical_gpus_and_appears_in_the_names_of_models(build: Build) -> None:
     ingress = build(gpus=1, device="simulated", simulation={"call_ms": 40, "item_ms": 2})
     for stage in stage_deployments(ingress):
         cpus, share, threads, _ = PLACES[stage.name]

@@ -1,4 +1,4 @@
-"""Faces to enrol that resemble another subject, over a real gallery in a folder."""
+"""Finding faces to enrol that resemble another subject, in a real gallery in a folder."""
 
 import numpy as np
 import pytest

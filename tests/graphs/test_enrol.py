@@ -115,7 +115,7 @@ REQUIRED = FlowSettings(enrol_pose="require", enrol_eyes="require")
         ("anna-shut", LENIENT, REQUIRED, "enrolled", ["EYES_CLOSED"]),
     ],
 )
-def test_every_reason_is_reported_and_the_first_that_the_rules_require_refuses(
+def test_every_reason_is_reported_and_the_first_required_one_is_the_refusal(
     photo: str, rules: EnrolmentRules, settings: FlowSettings, status: str, codes: list[str]
 ) -> None:
     [outcome] = Desk().enrol(photo, rules=replace(rules, settings=settings), liveness=True)
@@ -142,7 +142,7 @@ def test_without_a_face_to_enrol_no_network_and_no_gallery_is_asked() -> None:
     assert desk.enrol() == []
 
 
-def test_the_picked_face_of_each_photo_is_judged_and_enrolled_alone() -> None:
+def test_only_the_picked_face_of_each_photo_is_judged_and_enrolled() -> None:
     desk = Desk()
     photos = ("anna bob-large", "broken", "carl-large dora-dark", "faceless", "dora-large-dark anna", "anna")
     outcomes = desk.enrol(*photos, rules=EnrolmentRules(LARGEST, REPORTED, SETTINGS))

@@ -17,14 +17,16 @@ CONFIGURED, OTHERS = FlowSettings(thresholds={"arcface": 0.7}), FlowSettings(thr
 
 
 @pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
-def test_the_default_is_the_configurations_or_the_cards(settings: FlowSettings, default: tuple[float, str]) -> None:
+def test_the_default_is_that_of_the_configuration_or_of_the_card(
+    settings: FlowSettings, default: tuple[float, str]
+) -> None:
     assert threshold_of(settings, EMBEDDER) == AppliedThreshold(*default)  # type: ignore[arg-type]
     assert threshold_of(settings, EMBEDDER, collection=0.0) == AppliedThreshold(0.0, "collection")
     assert threshold_of(settings, EMBEDDER, request=-1.0, collection=0.5) == AppliedThreshold(-1.0, "request")
 
 
 @pytest.mark.parametrize(("settings", "default"), [(CONFIGURED, (0.7, "configuration")), (OTHERS, (0.4, "card"))])
-def test_a_distance_is_converted_from_the_embedders_threshold_and_never_the_collections(
+def test_a_threshold_for_a_distance_comes_from_the_embedder_and_never_from_the_collection(
     settings: FlowSettings, default: tuple[float, str]
 ) -> None:
     found = threshold_of(settings, EMBEDDER, collection=0.9, metric="euclidean")

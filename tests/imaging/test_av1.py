@@ -40,7 +40,7 @@ digits = st.sampled_from("01")
 
 
 @given(*map(st.sampled_from, (sorted(TIMINGS), sorted(IDS), sorted(TOOLS))), st.integers(0, 3), *[digits] * 4)
-def test_work_is_pixels_and_frames_and_a_frame_with_its_own_size_is_too_complex(
+def test_work_counts_pixels_and_frames_and_a_frame_with_its_own_size_is_too_complex(
     timing: str, ids: str, tools: str, kind: int, shown: str, screen: str, own_size: str, other: str
 ) -> None:
     sequence = av1_unit(SEQUENCE, bits("000 1 0", timing, SIZE, ids, tools, "0" * 20), extended=other == "1")

@@ -126,7 +126,7 @@ def test_a_box_is_clipped_to_the_photo_and_stretched(left: int, top: int, width:
     assert np.array_equal(crop(pixels, (left, top, right, bottom), CropSpec(size, "box")), expected)
 
 
-def test_a_square_takes_the_longer_side_and_inside_what_fits() -> None:
+def test_the_fit_square_takes_the_longer_side_and_the_fit_inside_stays_in_the_photo() -> None:
     pixels = noise(60, 60)
     for box in ((25, 20, 35, 40), (20, 25, 40, 35)):
         assert np.array_equal(crop(pixels, box, CropSpec(30, "square", 1.5)), pixels[15:45, 15:45])
@@ -135,7 +135,7 @@ def test_a_square_takes_the_longer_side_and_inside_what_fits() -> None:
     assert np.array_equal(crop(pixels[:, :20], (5, 25, 15, 35), inside), pixels[20:40, :20])
 
 
-def test_shrinking_averages_and_enlarging_stays_sharp_but_not_inside() -> None:
+def test_shrinking_averages_and_enlarging_stays_sharp_except_with_the_fit_inside() -> None:
     stripes, small = np.zeros((64, 64, 3), np.uint8), noise(8, 8)
     stripes[:, ::4] = 255
     averaged, sampled = (crop(stripes, (0, 0, 64, 64), CropSpec(16, fit)).astype(int) for fit in ("box", "inside"))

@@ -152,7 +152,7 @@ def test_an_encoded_png_file_has_the_same_pixels() -> None:
     st.sampled_from([0, 2, 4, 6]),
     st.one_of(st.just(0x1000), st.integers(0, 16).map(lambda bits: 2**bits - 1), st.integers(0, 65535)),
 )
-def test_a_photo_is_brightened_to_its_bits_if_none_exceeds_twelve(colour: int, largest: int) -> None:
+def test_a_16_bit_photo_whose_samples_have_at_most_12_bits_is_brightened(colour: int, largest: int) -> None:
     samples = np.linspace(0, largest, 64).astype(np.uint16).reshape(8, 8)
     unused = 16 - max(largest.bit_length(), 8) if largest < 0x1000 else 0
     pixels = decode(sixteen_bits(samples, colour), Limits()).pixels

@@ -28,7 +28,7 @@ SHOWN: list[Pixels] = [np.rot90(UPRIGHT, quarters) for quarters in range(4)] + [
 
 
 @pytest.mark.parametrize("name", ["eight_bits", "ten_bits", "full_colour", "grey"])
-def test_heic_gives_its_pixels_nearly(name: str) -> None:
+def test_a_heic_file_gives_nearly_its_pixels(name: str) -> None:
     assert difference(FILES[name], UPRIGHT[..., [0, 0, 0]] if name == "grey" else UPRIGHT) < 6
 
 

@@ -119,7 +119,7 @@ def test_boxes_are_framed_as_mtcnn_frames_them(loaded: Loaded, store: Store, sam
     assert np.mean([overlap(loaded.look(path)[0].box, mtcnn.look(path)[0].box) for path in photos]) > 0.75
 
 
-def test_the_least_score_of_blazeface_is_its_option(store: Store, sample_photos: Path) -> None:
+def test_the_minimum_score_of_blazeface_is_an_option(store: Store, sample_photos: Path) -> None:
     detector = load_detector(card("mediapipe-full-range"), store, "onnx", Device(), {"min_score": 0.9})
     scores = [face.score for path in portraits(sample_photos, 2) for face in Loaded("", detector).look(path)]
     detector.close()

@@ -118,7 +118,7 @@ def test_an_archive_comes_from_the_index_that_pip_uses(index: Site, downloads: D
         ({"package": "b"}, r"^b cannot be fetched from the Python package index \("),
     ],
 )
-def test_an_error_of_the_index_is_one_sentence_without_its_password(
+def test_an_error_of_the_index_is_reported_in_one_sentence_without_its_password(
     index: Site, downloads: Downloads, change: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(ModelError, match=problem) as caught:

@@ -103,7 +103,7 @@ def test_integers_run_only_on_cpus_and_only_if_the_card_has_them(
 @pytest.mark.parametrize(
     ("name", "kind"), [("mtcnn", Mtcnn), ("retinaface-mobilenet", RetinaFace), ("centerface", CenterFace)]
 )
-def test_a_detector_runs_in_floats_either_way(
+def test_a_detector_runs_in_floats_with_either_engine(
     new_store: Store, opened: list[str], monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Detector]
 ) -> None:
     monkeypatch.setattr(kind, "detect", lambda *args: [])

@@ -103,7 +103,7 @@ def test_ranges_are_the_extremes_around_each_convolution(tmp_path: Path) -> None
     assert [*ranges.values()] == [pytest.approx((value.min(), value.max()), abs=1e-5) for value in values]
 
 
-def test_convolutions_are_quantised_and_what_stands_between_them() -> None:
+def test_convolutions_and_the_operators_between_them_are_quantised() -> None:
     ranges: Ranges = {name: (-1.0, place + 1.0) for place, name in enumerate(sorted(AROUND_CONVOLUTIONS))}
     integers = quantised(small_network(), ranges)
     operators = [node.op_type for node in integers.graph.node]

@@ -66,7 +66,7 @@ def test_exports_answer_as_their_originals(store: Store) -> None:
 
 
 @pytest.mark.long
-def test_the_512_d_torch_network_exports_from_weights_of_its_form(tmp_path: Path) -> None:
+def test_the_512_d_torch_network_is_exported_from_made_up_weights(tmp_path: Path) -> None:
     run_python("-c", SYNTHETIC, str(tmp_path))
     write_exports(card("inception-resnet-v1"), tmp_path)
     assert differences(("inception-resnet-v1", tmp_path))["inception-resnet-v1"] <= TOLERANCE

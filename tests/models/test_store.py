@@ -76,7 +76,7 @@ def test_an_export_of_another_card_or_exporter_is_not_ready(store: Store, monkey
     assert store.problems(CARD) == ["it was pulled for a different version of its card"]
 
 
-def test_a_shift_is_not_exported_and_a_live_class_is(store: Store) -> None:
+def test_only_a_changed_live_class_and_not_a_changed_shift_needs_a_new_export(store: Store) -> None:
     card = CARD.model_copy(update={"task": "liveness", "output": LivenessOutput(live_class=0)})
     store.finish(card)
     assert store.state(card.model_copy(update={"output": LivenessOutput(live_class=0, shift=1)})) == "ready"

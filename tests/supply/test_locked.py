@@ -81,7 +81,7 @@ def test_packages_stay_with_those_that_require_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extras", "problem"), [((), "cpu and gpu"), (("cpu", "gpu"), "cpu and gpu"), (("cpu", "tpu"), "tpu; available: ")]
 )
-def test_a_wrong_choice_of_extras_is_one_sentence(extras: tuple[str, ...], problem: str) -> None:
+def test_a_wrong_choice_of_extras_is_reported_in_one_sentence(extras: tuple[str, ...], problem: str) -> None:
     done = subprocess.run([sys.executable, "-m", "supply.locked", *extras], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert problem in done.stderr

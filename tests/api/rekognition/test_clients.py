@@ -43,7 +43,7 @@ def address(make_client: Callable[..., AwsClient]) -> Iterator[tuple[str, str, s
         yield address, aws.credentials.access_key, aws.credentials.secret_key
 
 
-def test_a_program_with_boto3_indexes_searches_and_meets_exceptions(address: tuple[str, str, str]) -> None:
+def test_a_program_with_boto3_indexes_searches_and_handles_exceptions(address: tuple[str, str, str]) -> None:
     run(installed("boto3") / "bin" / "python", "-I", Path(__file__).with_name("boto3_program.py"), *address)
 
 

@@ -109,7 +109,7 @@ def test_valid_and_invalid_signatures_count_towards_separate_rates(
     forged.call("DetectFaces", **PHOTO)
 
 
-def test_without_an_operators_key_there_is_no_such_api(keyed: KeyedService) -> None:
+def test_without_an_operators_key_the_api_is_off(keyed: KeyedService) -> None:
     response = keyed.ask("POST", "/", {"X-Amz-Target": "RekognitionService.DetectFaces"})
     assert (response.status_code, response.json()["__type"]) == (405, "UnknownOperationException")
     assert keyed.ask("POST", "/").status_code == 405

@@ -98,7 +98,7 @@ def test_a_file_that_is_too_large_is_cut_before_it_is_sent_to_the_detector() -> 
     [("utf-7", "+2AA-.jpg", "?.jpg"), ("utf-8", "x" * 400, "x" * 255), ("utf-8", "", ""), ("utf-8", "😀", "😀")],
     ids=range(4),
 )
-def test_a_label_is_any_files_name_as_far_as_it_is_text(api: Api, charset: str, name: str, label: str) -> None:
+def test_a_label_is_a_files_name_without_what_is_not_text(api: Api, charset: str, name: str, label: str) -> None:
     parts = {'name="subject"': b"anna", f'name="photo"; filename="{name}"': b"anna"}
     body = b"".join(
         b"--x\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value)
@@ -136,7 +136,7 @@ def test_a_request_has_at_most_64_photos_and_one_subject_or_one_per_photo(api: A
 
 
 @pytest.mark.parametrize("way", ["photos", "faces"])
-def test_an_idempotency_key(api: Api, way: str) -> None:
+def test_a_request_with_an_idempotency_key_is_recognised_when_it_is_repeated(api: Api, way: str) -> None:
 
     def send(key: str, *names: str) -> Any:
         headers = {"Idempotency-Key": key}
@@ -181,7 +181,7 @@ def test_embeddings_are_enrolled_all_or_none_and_at_most_1000(api: Api) -> None:
     assert embeddings(api, *entries[:1000]).json()["enrolled"] == 1000
 
 
-def test_a_duplicate_names_the_subject_at_the_collections_threshold() -> None:
+def test_a_duplicate_by_the_collections_threshold_is_answered_with_the_subject() -> None:
     api = staff(threshold=0.9)
     [anna] = api.enrol("anna", "anna").json()["photos"]
     duplicate = {"subject": "anna", "face_id": anna["face_id"], "similarity": pytest.approx(0.9397, abs=1e-4)}

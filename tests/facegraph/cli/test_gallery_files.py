@@ -99,7 +99,7 @@ def test_a_missing_gallery_is_an_error_and_not_created(run: Run, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_of_the_storage_is_one_sentence(run: Run, gallery: Path, tmp_path: Path) -> None:
+def test_an_error_of_the_storage_is_reported_in_one_sentence(run: Run, gallery: Path, tmp_path: Path) -> None:
     for path in gallery.glob("faces-*.lance/data/*"):
         path.unlink()
     status, _, err = run("gallery", "export", tmp_path / "out")

@@ -59,7 +59,7 @@ def test_every_time_on_a_gpu_is_assumed(run: Run, tmp_path: Path) -> None:
         (f"--rate 1 --config {ROOT}/configs/production.yaml", "the configuration requires GPUs"),
     ],
 )
-def test_a_mistake_is_one_sentence(run: Run, tmp_path: Path, words: str, problem: str) -> None:
+def test_a_mistake_is_reported_in_one_sentence(run: Run, tmp_path: Path, words: str, problem: str) -> None:
     status, out, err = run("plan", *words.split(), "--output", tmp_path / "plan.yaml")
     assert (status, out, err.count("\n"), problem in err, list(tmp_path.iterdir())) == (1, "", 1, True, []), err
 

@@ -1,4 +1,4 @@
-"""Every form of a photo, converted to an upload."""
+"""Converting every form of a photo to an upload."""
 
 import io
 import subprocess

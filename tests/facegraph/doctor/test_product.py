@@ -63,7 +63,7 @@ def test_rays_token_must_be_required_and_private(tmp_path: Path, monkeypatch: py
     assert product.ray_token(token).command == "unset RAY_AUTH_MODE"
 
 
-def test_an_unhealthy_service_is_a_problem_and_no_service_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unhealthy_service_is_a_problem_and_a_missing_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     body: dict[str, Any] = {"version": "1", "models": {"mtcnn": True, "arcface": False}, "database_connected": False}
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
     with monkeypatch.context() as patch:
@@ -81,7 +81,7 @@ def test_an_unhealthy_service_is_a_problem_and_no_service_is_none(monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["open_files", "temporary_folder", "object_store", "token"])
-def test_a_failed_check_is_a_problem_in_its_words(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_failed_check_is_a_problem_with_its_message(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def refuse() -> None:
         raise StartError("one sentence")
 
@@ -100,7 +100,7 @@ def test_a_cluster_must_respond_and_is_not_checked_further(monkeypatch: pytest.M
     assert [each.level for each in start.machine()] == ["ok"]
 
 
-def test_an_address_is_free_or_the_running_services(lone_port: int) -> None:
+def test_an_address_must_be_free_or_belong_to_the_running_service(lone_port: int) -> None:
     address = Address("127.0.0.1", lone_port)
     with claimed(address, 0):
         assert start.address(address, running=False).what.startswith(
@@ -111,7 +111,7 @@ def test_an_address_is_free_or_the_running_services(lone_port: int) -> None:
     assert start.address(Address("192.0.2.99", 1024), running=True).level == "problem"
 
 
-def test_a_gallery_is_writable_and_free_or_the_running_services(tmp_path: Path) -> None:
+def test_a_gallery_must_be_writable_and_free_or_belong_to_the_running_service(tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
     assert start.gallery(Location(str(folder)), running=False).level == "ok"
     assert not folder.exists()

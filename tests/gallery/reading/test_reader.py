@@ -39,7 +39,7 @@ from tests.gallery.sample_gallery import (
 )
 
 EXACT, INDEXED = 8, 0
-"""Memory of a reader that searches exactly, and of one that asks LanceDB, in MiB."""
+"""Memory in MiB with which a reader searches exactly, and with which it searches with LanceDB's indexes."""
 
 
 async def indexed(location: Storage) -> set[str]:
@@ -123,7 +123,7 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(loca
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
-async def test_a_restarted_reader_compiles_what_a_search_needs_before_the_first(
+async def test_a_restarted_reader_compiles_what_searches_need_before_the_first_search(
     location: Storage, writer: Writer
 ) -> None:
     await enrol(writer, *people(1))
@@ -149,7 +149,7 @@ async def test_least_recently_used_mirrors_make_room(location: Storage, mirrors:
     kind = EmbeddingKind("arcface", "m", KIND.contract, 512)
     probe = vectors(1, size=512)[0]
     async with writing(location, collection=None) as writer:
-        # Nearly half a MiB each.
+        # The mirror of each collection has nearly half a MiB.
         for name in "abc":
             await writer.create(name, kind, None)
             faces = [face(f"{name}-{row}", vector) for row, vector in enumerate(vectors(1000, seed=1, size=512))]
@@ -274,7 +274,7 @@ async def test_concurrent_reads_survive_changes_and_a_damaged_collection(
     async def change() -> None:
         for number, each in enumerate(faces):
             await writer.create(f"more-{number}", KIND, None)
-            # Reads that wait for the registry share what is read next, which must include this.
+            # Reads of the registry that wait for each other share one result, which must include this collection.
             assert await reader.collection(f"more-{number}")
             await enrol(writer, face("new", -each.embedding))
             await writer.delete_subjects(NAME, ["new"])

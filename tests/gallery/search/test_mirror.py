@@ -94,7 +94,7 @@ async def test_readers_of_a_node_share_its_files_and_a_restart_opens_them(
     assert subjects(first) == subjects(second) == {"subject-1", "subject-2"}
 
 
-async def test_readers_that_follow_the_table_at_once_agree(location: Storage, writer: Writer) -> None:
+async def test_readers_that_follow_the_table_concurrently_agree(location: Storage, writer: Writer) -> None:
     mirrors = [await location.mirror() for _ in range(4)]
     for number in range(4):
         await enrol(writer, face(f"new-{number}", vectors(4)[number]), *people(3))

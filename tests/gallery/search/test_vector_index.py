@@ -125,7 +125,9 @@ async def test_a_damaged_index_is_a_refusal_and_others_are_still_reported(locati
 
 @pytest.mark.usefixtures("early_optimisation")
 @pytest.mark.parametrize(("size", "kind"), [(12, "IvfSq"), (16, "IvfRq")])
-async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Storage, size: int, kind: str) -> None:
+async def test_the_kind_of_index_fits_the_embeddings_and_replaces_other_kinds(
+    location: Storage, size: int, kind: str
+) -> None:
     async with writing(location, index_rows=300, collection=None) as writer:
         await writer.create(NAME, replace(KIND, size=size), None)
         faces = [NewFace(f"{row}", "photo", "", vector) for row, vector in enumerate(vectors(300, size=size))]
@@ -140,7 +142,7 @@ async def test_the_kind_fits_the_embeddings_and_replaces_others(location: Storag
 
 
 @pytest.mark.usefixtures("early_optimisation")
-async def test_a_collection_whose_mirror_fits_in_memory_gets_none(location: Storage) -> None:
+async def test_a_collection_whose_mirror_fits_in_memory_gets_no_index(location: Storage) -> None:
     async with writing(location, index_rows=300, exact_mb=1) as writer:
         await enrol(writer, *people(300))
         await writer.optimise()

@@ -47,7 +47,7 @@ def test_json_objects_are_kept_as_they_are(metadata: Any) -> None:
     ],
     ids=lambda text: text[:12],
 )
-def test_everything_else_is_refused(text: str) -> None:
+def test_other_metadata_is_refused(text: str) -> None:
     with pytest.raises(RequestError) as caught:
         parsed(text)
     assert caught.value.code == "INVALID_METADATA"
@@ -115,7 +115,9 @@ async def test_it_is_deleted_with_the_last_face(writer: Writer, reader: Reader) 
     assert await stored(reader, "Ada") == [None]
 
 
-async def test_faces_that_move_get_that_of_their_subject_and_a_rename_keeps_it(writer: Writer, reader: Reader) -> None:
+async def test_moved_faces_get_the_metadata_of_their_subject_and_a_rename_keeps_it(
+    writer: Writer, reader: Reader
+) -> None:
     await enrol(writer, face("Ada"), face("Bob"), face("Eve"), face("Zoe"))
     await writer.set_metadata(NAME, "Ada", {"n": 1})
     await writer.reassign_faces(NAME, {face("Zoe").id: Reassignment("Zoe", "Ada")})
@@ -130,7 +132,7 @@ async def test_faces_that_move_get_that_of_their_subject_and_a_rename_keeps_it(w
     assert await stored(reader, "Eve") == [None]
 
 
-async def test_copies_contain_it_and_an_import_keeps_that_of_known_subjects(
+async def test_copies_contain_metadata_and_an_import_keeps_that_of_known_subjects(
     location: Storage, fresh: Storage, writer: Writer, tmp_path: Path
 ) -> None:
     await enrol(writer, face("Ada"), face("Ada", source="2"), face("Bob"))

@@ -128,7 +128,7 @@ async def test_writers_follow_each_others_collections(location: Storage, writer:
     assert made[0] == made[1]
 
 
-async def test_a_problem_of_the_store_is_one_sentence(server: S3Server) -> None:
+async def test_a_problem_of_the_store_is_reported_in_one_sentence(server: S3Server) -> None:
     def place(bucket: str = BUCKET, **options: str) -> Location:
         return Location(f"s3://{bucket}/gallery", {**server.storage_options, **options})
 

@@ -102,7 +102,7 @@ def test_a_place_stays_as_it_is(box: tuple[float, float, float, float], score: f
     assert checked_batch(batch(place=places), SIZE)["place"].to_pylist() == places
 
 
-def test_of_rows_with_one_id_the_last_counts() -> None:
+def test_the_last_of_several_rows_with_one_id_counts() -> None:
     checked = checked_batch(batch(id=["0" * 32, "1" * 32, "0" * 32, "1" * 32, "2" * 32]), SIZE)
     assert checked["subject"].to_pylist() == ["subject-2", "subject-3", "subject-4"]
 

@@ -65,7 +65,7 @@ def test_rows_that_are_too_large_are_refused_before_there_are_enough_for_a_commi
     assert stream.tell() < len(stream.getvalue()) // 2
 
 
-def test_data_that_is_cut_off_or_something_else_is_refused() -> None:
+def test_truncated_data_and_other_formats_are_refused() -> None:
     stream, file = arrow(table(), rows=ROWS), parquet(table())
     for data, reader in (
         *((stream[:length], arrow_stream) for length in range(0, len(stream), 4)),

@@ -45,7 +45,7 @@ async def test_faces_get_another_subject_in_one_commit_and_are_found_under_it(
     assert sorted(await give(writer, [made[0].id, made[1].id], "anna", "bob")) == sorted(moved)
 
 
-async def test_a_face_that_has_another_subject_by_now_stays(writer: Writer, location: Storage) -> None:
+async def test_a_face_that_has_another_subject_by_now_is_not_moved(writer: Writer, location: Storage) -> None:
     [made] = people(1)
     await enrol(writer, made)
     assert await give(writer, [made.id], "somebody", "bob") == []

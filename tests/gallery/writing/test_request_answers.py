@@ -26,7 +26,9 @@ async def test_the_first_answer_is_kept_across_restarts(location: Storage) -> No
 
 
 @pytest.mark.parametrize("files", ["_versions/*.manifest", "data/*.lance"])
-async def test_damaged_answers_are_started_again(writer: Writer, location: Storage, files: str) -> None:
+async def test_damaged_answers_are_discarded_and_new_ones_are_kept(
+    writer: Writer, location: Storage, files: str
+) -> None:
     await writer.keep_answer(NAME, KeptAnswer(REQUEST, "first"))
     for file in location.files.glob(f"answers-*/{files}"):
         file.write_bytes(b"")

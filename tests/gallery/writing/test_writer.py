@@ -80,7 +80,7 @@ async def test_a_dropped_collection_is_gone_and_its_name_is_free(
     assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
 
 
-async def test_a_collection_of_any_name_is_dropped_alone(writer: Writer, reader: Reader) -> None:
+async def test_dropping_a_collection_of_any_name_affects_no_other(writer: Writer, reader: Reader) -> None:
     for name in HOSTILE:
         await writer.create(name, KIND, None)
     for done, name in enumerate(HOSTILE, 1):

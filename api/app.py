@@ -19,6 +19,7 @@ from api.contracts.rekognition.endpoint import RekognitionEndpoint
 from api.contracts.rekognition.target import has_target
 from api.cors import OpenPaths
 from api.deadline import Deadline
+from api.head import HeadRequests
 from api.limits import RequestBounds
 from api.security_headers import SecurityHeaders
 from api.server_timing import ServerTiming
@@ -94,7 +95,7 @@ def create_app(service: Service) -> ASGIApp:
     bounds = RequestBounds(admitted, limits.max_body, limits.max_import_size)
     bounded = SecurityHeaders(ServerTiming(bounds, service.requests, service.observe))
     # Outermost, so that other sites can also read error responses of the middleware.
-    opened = OpenPaths(bounded, limits.cors_origins)
+    opened = OpenPaths(HeadRequests(bounded), limits.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # The middleware handles only requests; the other events are the server's start and end.

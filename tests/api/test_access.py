@@ -103,13 +103,20 @@ def test_if_no_key_is_required_a_caller_without_one_may_do_everything(make_keyed
         ("GET", "/nowhere", 404),
         ("GET", "/ui/nowhere", 404),
         ("GET", "/match", 405),
-        ("HEAD", "/v1/models", 405),
         ("OPTIONS", "/v1/models", 405),
     ],
 )
 def test_an_unknown_route_is_a_401_without_a_key(method: str, path: str, status: int, keyed: KeyedService) -> None:
     assert keyed.ask(method, path).status_code == 401
     assert keyed.ask(method, path, keyed.key("delete", collections=["other"])).status_code == status
+
+
+def test_head_needs_the_key_of_get_and_answers_like_it_without_the_body(keyed: KeyedService) -> None:
+    assert keyed.ask("HEAD", "/v1/models").status_code == 401
+    assert keyed.ask("HEAD", "/v1/models", keyed.key("delete")).status_code == 403
+    answers = [keyed.ask(method, "/v1/models", keyed.key("read")) for method in ("GET", "HEAD")]
+    assert [(each.status_code, each.headers["content-length"] > "0") for each in answers] == [(200, True)] * 2
+    assert [bool(each.content) for each in answers] == [True, False]
 
 
 async def test_the_body_of_a_refused_request_is_not_read(make_keyed: Callable[..., KeyedService]) -> None:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from api.contracts.rekognition import responses as rekognition
 from api.contracts.rekognition.target import has_target
 from project.request_error import RequestError
+from project.validation import first_problem, message
 
 logger = logging.getLogger("ray.serve")
 
@@ -160,14 +161,13 @@ def _printable(message: str) -> str:
 
 
 def _first_problem(error: RequestValidationError) -> str:
-    # Report an unknown field rather than a missing one: it is usually the misspelt name.
-    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    problem = first_problem(error)
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
-    message = "Input should be a file" if "Expected UploadFile" in problem["msg"] else problem["msg"]
+    text = "Input should be a file" if "Expected UploadFile" in problem["msg"] else message(problem)
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
     if problem["type"] == "extra_forbidden":
         return f"Unknown field {place} in the JSON body"
     if not place:
         return "The body is missing" if problem["type"] == "missing" else "The body is not a JSON object"
-    return f"{place}: {message}"
+    return f"{place}: {text}"

@@ -60,7 +60,9 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         padding = b"" if text.endswith(b"=") else b"=" * (-len(text) % 4)
         return pybase64.b64decode(text + padding, validate=True)
     except ValueError:
-        raise RequestError("INVALID_IMAGE", "The image is neither a URL nor valid base64") from None
+        address = _ADDRESS.match(field) is not None
+        problem = "a URL, but only base64 is accepted here" if address else "neither a URL nor valid base64"
+        raise RequestError("INVALID_IMAGE", f"The image is {problem}") from None
 
 
 def _fits(base64: str | bytes, max_bytes: int) -> bool:

@@ -148,8 +148,8 @@ class _CheckedRequest(Request):
         return message
 
     def _needs(self, wanted: str) -> RequestError:
-        given = self.headers.get("content-type") or "none"
-        return RequestError("INVALID_REQUEST", f"Content-Type must be {wanted}, not {given[:64]}")
+        given, _, _ = self.headers.get("content-type", "").partition(";")
+        return RequestError("INVALID_REQUEST", f"Content-Type must be {wanted}, not {given[:64] or 'none'}")
 
 
 async def _has_body(request: Request) -> bool:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from project.validation import message
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
 """A file name without folders: the file is in the model's own folder."""
@@ -81,5 +83,5 @@ class WeightFile(Strict):
 
 def problems(error: ValidationError) -> str:
     """List the problems with their fields, e.g. ``crops.0.fit: Input should be 'aligned'``."""
-    entries = ((".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors())
+    entries = ((".".join(map(str, each["loc"])), message(each)) for each in error.errors())
     return "; ".join(f"{field}: {problem}" if field else problem for field, problem in entries)

@@ -28,7 +28,7 @@ def _written(pattern: str, kind: str) -> Callable[[object], object]:
 
 
 # In `Annotated`, put bounds before IN_DIGITS and AS_NUMBER; otherwise OpenAPI lacks `minimum` and `maximum`.
-IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,9}", "a whole number in digits"))
+IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,100}", "a whole number in digits"))
 AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
@@ -39,6 +39,9 @@ CollectionName = Annotated[
     Path(
         pattern=COLLECTION_NAME,
         description="1 to 64 letters, digits, dots, dashes and underscores; starts with a letter or digit.",
+    ),
+    BeforeValidator(
+        _written(COLLECTION_NAME, "1 to 64 letters A to Z, digits, '.', '_' and '-', with a letter or digit first")
     ),
 ]
 QueryThreshold = Annotated[

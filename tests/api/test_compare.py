@@ -102,7 +102,10 @@ def test_a_photo_without_a_face_is_named() -> None:
 def test_a_field_that_is_missing_or_not_base64_is_named(name: str) -> None:
     field = f"{name}_base64"
     for body, detail in (
-        ({**PAIR, field: "http://example.com/face.jpg"}, f"{name}: The image is neither a URL nor valid base64"),
+        (
+            {**PAIR, field: "http://example.com/face.jpg"},
+            f"{name}: The image is a URL, but only base64 is accepted here",
+        ),
         ({other: text for other, text in PAIR.items() if other != field}, f"{field}: Field required"),
     ):
         response = client(stages()).post("/compare", json=body)

@@ -114,9 +114,12 @@ class Card(Strict):
     @field_validator("output", mode="before")
     @classmethod
     def _output_is_the_tasks(cls, stated: Any, info: ValidationInfo) -> Any:
-        task = FACE_TASKS.get(info.data.get("task", ""))
         if isinstance(stated, TaskOutput):
             return stated
+        if "task" not in info.data:
+            # The task itself is reported.
+            return None
+        task = FACE_TASKS.get(info.data["task"])
         if task is None:
             if stated is not None:
                 raise ValueError("a detector has no output")

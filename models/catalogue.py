@@ -89,15 +89,22 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def _card(name: str, table: dict[str, Any]) -> Card:
+    architecture = table.get("architecture")
+    if isinstance(architecture, str) and "fusion" not in table and architecture not in _architectures():
+        known = ", ".join(_architectures())
+        raise _invalid(name, f"architecture: unknown architecture {architecture}; available: {known}")
     try:
         entry = Card.model_validate({"name": name, **table})
     except ValidationError as error:
         raise _invalid(name, problems(error)) from error
     if entry.name != name:
         raise _invalid(name, "name: must be the file name without .toml")
-    if entry.fusion is None and not (ARCHITECTURES / f"{entry.architecture}.py").is_file():
-        raise _invalid(name, f"architecture: there is no module models/architectures/{entry.architecture}.py")
     return entry
+
+
+def _architectures() -> list[str]:
+    """Names of the modules that export networks."""
+    return sorted(path.stem for path in ARCHITECTURES.glob("[!_]*.py"))
 
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:

@@ -28,9 +28,16 @@ def load_onnx_file(path: Path) -> ModelProto:
         ModelError: it is not an ONNX file, or contains operators that cannot be converted.
     """
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
     except (DecodeError, OSError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path.name} cannot be read as an ONNX file: {one_line(error)}") from error
+    if not model.graph.output:
+        raise ModelError(f"{path.name} cannot be read as an ONNX file: it contains no network")
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise ModelError(
+            f"{path.name} keeps its weights in a second file: save it as one file with "
+            "`onnx.save(onnx.load(PATH), NEW_PATH)`, or export it from PyTorch with `external_data=False`"
+        )
     # Before IR version 4, weights had to be among the inputs.
     model.ir_version = max(model.ir_version, 4)
     try:

@@ -124,6 +124,12 @@ def test_a_card_that_is_not_valid_is_refused(base: Fields, changes: Fields, prob
     assert problem in str(caught.value)
 
 
+def test_an_unknown_task_is_the_only_problem() -> None:
+    with pytest.raises(ValidationError) as caught:
+        made_card(**{**EMBEDDER, "task": "recogniser"})
+    assert [problem["loc"] for problem in caught.value.errors()] == [("task",)]
+
+
 @given(place=st.integers(0, 5), key=st.text(max_size=6), value=st.none() | st.integers() | st.text(max_size=5))
 def test_an_unknown_key_is_refused_in_every_table(place: int, key: str, value: Any) -> None:
     entry = fields()

@@ -120,7 +120,10 @@ OF_MEMBERS = "a member of [fusion] is unknown or itself a fusion: "
         ('title = "\udcff"', "'utf-8' codec can't decode"),
         (OWN.partition("[[thresholds]]")[0], "thresholds: a card for the task embedder"),
         (OWN.replace('fit = "aligned"', 'fit = "round"'), "crops.0.fit: "),
-        (OWN.replace('architecture = "', 'architecture = "x'), "architecture: there is no module"),
+        (
+            OWN.replace('architecture = "', 'architecture = "x'),
+            "architecture: unknown architecture xmobilefacenet; available: ",
+        ),
         (f'name = "x"\n{OWN}', "name: must be the file name without .toml"),
         (DUO.replace('"minifasnet"', '"x"'), f"{OF_MEMBERS}'x'"),
         (DUO.replace('"minifasnet"', '"crmnet-duo"'), f"{OF_MEMBERS}'crmnet-duo'"),

@@ -90,6 +90,18 @@ def test_a_file_that_is_not_onnx_or_too_new_is_refused(tmp_path: Path) -> None:
     (tmp_path / card.files[0].name).write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"weights\.bin cannot be read as an ONNX file"):
         onnx_file.export(card, tmp_path)
+    (tmp_path / card.files[0].name).write_bytes(b"")
+    with pytest.raises(ModelError, match="cannot be read as an ONNX file: it contains no network"):
+        onnx_file.export(card, tmp_path)
+
+
+def test_weights_in_a_second_file_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    card, path = own_card(), tmp_path / "weights.bin"
+    graph = FITTING.replace("Identity (rows)", "MatMul (rows, w)")
+    model = written(graph, 18, w=np.eye(3, dtype=np.float32))
+    onnx.save(model, path, save_as_external_data=True, location="weights.data", size_threshold=0)
+    with pytest.raises(ModelError, match=r"weights\.bin keeps its weights in a second file: save it as one file with"):
+        onnx_file.export(card, tmp_path)
 
 
 @pytest.mark.parametrize(("taken", "returned"), [("1, 3, 4, 4", "1, 3"), ("b, c, h, w", "b, d")])

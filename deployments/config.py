@@ -15,22 +15,39 @@ from deployments.settings import INGRESS, ReplicaSettings, ScalingSettings
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
+from project.validation import first_problem, message
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+BUILDER = "graphs.app:build"
+"""The `import_path` of applications."""
+GALLERY = ("gallery-writer", "gallery-reader")
+"""Names of the gallery's deployments."""
 SCALING_POLICY = "deployments.autoscaling_policy:ApplicationPolicy"
 """The application's `policy_function` whose `policy_kwargs` are `ScalingSettings`."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Rejects repeated keys, of which YAML's loader silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if repeated := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"{repeated[0]} is repeated", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def read_config(path: Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read or is not YAML.
+        ConfigError: the file cannot be read, is not YAML, or repeats a key.
     """
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506  # Derived from the safe loader.
+    except OSError as error:
+        raise ConfigError(f"it cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
@@ -44,6 +61,7 @@ def check_config(config: Any) -> list[AppArgs]:
         ConfigError: it has unknown keys or invalid values.
     """
     # Imported here, because Serve reads the environment when it is imported, and the import takes two seconds.
+    from ray.serve.config import AutoscalingConfig
     from ray.serve.schema import ServeDeploySchema
 
     _valid(ServeDeploySchema, config, "")
@@ -54,8 +72,11 @@ def check_config(config: Any) -> list[AppArgs]:
     checked = []
     for number, application in enumerate(config["applications"]):
         place = f"applications[{number}]."
+        if application["import_path"] != BUILDER:
+            raise ConfigError(f"{place}import_path must be {BUILDER}")
         args = _valid(AppArgs, application.get("args", {}), f"{place}args.")
         checked.append(args)
+        stages = {stage.deployment(role) for role, stage in args.stages.items()} - {INGRESS}
         _check_scaling_policy(application.get("autoscaling_policy") or {}, f"{place}autoscaling_policy.")
         for deployment in application.get("deployments", []):
             if "ray_actor_options" in deployment:
@@ -64,9 +85,14 @@ def check_config(config: Any) -> list[AppArgs]:
                     "set its cpus and gpus in args"
                 )
             user_config, name = deployment.get("user_config") or {}, deployment["name"]
+            if name not in {INGRESS, *stages, *GALLERY}:
+                known = ", ".join((INGRESS, *sorted(stages), *GALLERY))
+                raise ConfigError(f"{place}deployments: there is no deployment {name}; available: {known}")
+            if isinstance(scaling := deployment.get("autoscaling_config"), Mapping):
+                _valid(AutoscalingConfig, scaling, f"{place}{name}.autoscaling_config.")
             if name == INGRESS:
                 _check_flow_settings(user_config, args, f"{place}{name}.user_config.")
-            elif name in {stage.deployment(role) for role, stage in args.stages.items()}:
+            elif name in stages:
                 _valid(ReplicaSettings, user_config, f"{place}{name}.user_config.")
     return checked
 
@@ -75,7 +101,10 @@ def _check_scaling_policy(policy: Mapping[str, Any], place: str) -> None:
     # Serve's schema allows any mapping here.
     if unknown := [f"{place}{key}" for key in policy if key not in ("policy_function", "policy_kwargs")]:
         raise ConfigError(f"unknown keys: {', '.join(unknown)}")
-    if policy.get("policy_function") == SCALING_POLICY:
+    function = policy.get("policy_function")
+    if isinstance(function, str) and function.startswith("deployments.") and function != SCALING_POLICY:
+        raise ConfigError(f"{place}policy_function: there is no {function}; did you mean {SCALING_POLICY}?")
+    if function == SCALING_POLICY:
         _valid(ScalingSettings, policy.get("policy_kwargs", {}), f"{place}policy_kwargs.")
 
 
@@ -91,18 +120,36 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     try:
         return schema.model_validate(entry)
     except ValidationError as error:
-        problem = error.errors()[0]
-        inner = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{place}{inner}: {message}" if inner else f"{place.removesuffix('.')}: {message}") from error
+        problem = first_problem(error)
+        if isinstance(cause := problem.get("ctx", {}).get("error"), SettingsError):
+            raise _unreadable(cause) from error
+        where = ".".join((*filter(None, [place.removesuffix(".")]), *map(str, problem["loc"])))
+        named = _variable(problem["loc"], entry) or where or "the configuration"
+        raise ConfigError(f"{named}: {message(problem)}") from error
     except ModelError as error:
         raise ConfigError(str(error)) from error
     except AttributeError as error:
         # Ray's validator fails like this if a deployment is not a mapping.
         raise ConfigError(f"{place}applications: an entry of deployments is not a mapping") from error
     except SettingsError as error:
-        # Raised for an environment variable that is not valid JSON.
-        raise ConfigError(f"{place.removesuffix('.')}: {error}") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: SettingsError) -> ConfigError:
+    # Raised for an environment variable that is not valid JSON. Only the message names the setting.
+    setting = error.args[0].split('"')[1]
+    return ConfigError(f"{_variable((setting,), {}) or setting}: the environment variable must be JSON")
+
+
+def _variable(place: tuple[int | str, ...], entry: Any) -> str:
+    """Return the environment variable that sets the setting at `place`; empty if `entry` sets it, or nothing does."""
+    for part in place:
+        if isinstance(entry, Mapping) and part in entry:
+            entry = entry[part]
+        else:
+            names = [f"{prefix}{place[-1]}".upper() for prefix in ("", "FETCH_", "GALLERY_")]
+            return next((name for name in names if name in os.environ), "")
+    return ""
 
 
 def rendered(config: Any) -> Any:

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,15 @@ from access.settings import AccessArgs
 from api.settings import AddressArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
-from models.device import Simulation
+from models.catalogue import networks_of
+from models.device import Simulation, is_onnx
 from models.store import DEFAULT_STORE, STORE_VARIABLE, chosen_store
 from models.tasks import DETECTOR
 from models.tasks.embedder import EMBEDDER
 from project.root import ROOT
 
+ROLE = "[A-Za-z0-9._-]+"
+"""Pattern of a role. Ray separates the parts of a replica's name by other characters."""
 OLD_TABLES = ("detectors", "liveness", "embedders")
 """Tables that earlier versions had instead of `stages`."""
 
@@ -95,6 +99,10 @@ class AppArgs(BaseModel):
         if DETECTOR not in tasks.values():
             raise ValueError("stages: no detector is configured; the service needs at least one")
         for role, stage in self.stages.items():
+            if not re.fullmatch(ROLE, role):
+                raise ValueError(f"stages: the role {role!r} must have only letters A to Z, digits, '.', '_' and '-'")
+            if not is_onnx(stage.engine) and {each.framework for each in networks_of(stage.card)} != {stage.engine}:
+                raise ValueError(f"stages.{role}.engine: {stage.model} does not run in {stage.engine}")
             if stage.options and tasks[role] != DETECTOR:
                 raise ValueError(f"stages.{role}.options: only a detector has options")
         for task, role in self.defaults.items():

@@ -149,12 +149,45 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
             "detector-mtcnn.ray_actor_options would replace the stage's share of the machine: set its cpus",
         ),
         ((*ARGS, "stages", "mtcnn", "model"), "mtccn", "unknown model 'mtccn'; available"),
+        ((*ARGS, "stages", "mtcnn"), {"modle": "mtcnn"}, "args.stages.mtcnn.modle: Extra inputs"),
+        ((*ARGS, "stages", "mtcnn"), "mtcnn", "args.stages.mtcnn: Input should be an object with named fields"),
+        ((*DEPLOYMENTS, 1, "name"), "detector-mtccn", "no deployment detector-mtccn; available: ingress, detector-"),
+        (
+            (*DEPLOYMENTS, 1, "autoscaling_config", "min_replicas"),
+            3,
+            "applications[0].detector-mtcnn.autoscaling_config: max_replicas (2) must be greater",
+        ),
+        ((*APPLICATION, "import_path"), "graphs.app:bild", "applications[0].import_path must be graphs.app:build"),
+        (
+            (*APPLICATION, "autoscaling_policy", "policy_function"),
+            "deployments.autoscaling_policy:Policy",
+            "policy_function: there is no deployments.autoscaling_policy:Policy; did you mean",
+        ),
+        ((), None, "the configuration: Input should be an object"),
     ],
 )
 def test_problem_is_named_with_its_place(path: Place, value: Any, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_config(changed(path, value))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("REQUEST_TIMEOUT", "0", "REQUEST_TIMEOUT: Input should be greater than 0"),
+        ("GALLERY_EXACT_MB", "many", "GALLERY_EXACT_MB: Input should be a valid"),
+        ("THRESHOLDS", "0.4", "THRESHOLDS: Input should be an object"),
+        ("GALLERY_STORAGE_OPTIONS", "many", "GALLERY_STORAGE_OPTIONS: the environment variable must be JSON"),
+        ("THRESHOLDS", "many", "THRESHOLDS: the environment variable must be JSON"),
+    ],
+)
+def test_a_problem_of_a_variable_names_it(
+    variable: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=f"^{problem}"):
+        check_config(DEFAULT)
 
 
 @pytest.mark.parametrize(

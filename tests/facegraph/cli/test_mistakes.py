@@ -10,6 +10,7 @@ from tests.facegraph.cli import Run
 INVALID = {
     "unknown.yaml": "applications: [{import_path: x, rout_prefix: /}]",
     "broken.yaml": "[",
+    "twice.yaml": "stages: {arcface: 1, arcface: 2}",
     "many.yaml": DEFAULT_CONFIG.read_text("utf-8").replace("user_config: {}", "user_config: {enrol_max_yaw: many}"),
     "a.jpg": "no photo",
     "keys.json": "{",
@@ -22,6 +23,8 @@ INVALID = {
     [
         ("config check unknown.yaml", "unknown.yaml cannot be served: "),
         ("config render broken.yaml", "broken.yaml cannot be served: "),
+        ("config check twice.yaml", "twice.yaml cannot be served: arcface is repeated"),
+        ("config check none.yaml", "none.yaml cannot be served: it cannot be read: No such file"),
         *((f"keys {each}", "keys.json cannot be read: ") for each in ("list", "create x --scope read", "revoke x")),
         ("gallery enrol . --collection staff", "has no folder with photos"),
         ("models pull [bold]", "unknown model '[bold]'"),

@@ -4,6 +4,10 @@ A subject exists if it has a face or is listed here. A listed subject may still 
 or if the writer was killed between the two commits of a change.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
@@ -60,9 +64,21 @@ async def unlist_empty(connection: AsyncConnection, table: str, keys: list[str])
         await empty.delete(where)
 
 
-async def copy_empty(theirs: AsyncConnection, table: str, ours: AsyncConnection) -> None:
-    """Copy the table of empty subjects that belongs to `table`, if it exists, to another gallery."""
+@asynccontextmanager
+async def copying_empty(theirs: AsyncConnection, table: str, ours: AsyncConnection) -> AsyncIterator[None]:
+    """Copy the subjects listed beside `table` to another gallery. The block copies the table of faces itself.
+
+    The subjects are those listed before or after the block, so one that gets its first face meanwhile is not lost.
+    """
+    before = await _listed(theirs, table)
+    yield
+    rows = {row["subject_key"]: row for row in before + await _listed(theirs, table)}
     await drop_beside(ours, table, "empty")
-    empty = await open_empty(theirs, table)
-    if empty is not None:
-        await ours.create_table(beside(table, "empty"), await empty.query().to_arrow(), schema=EMPTY_SCHEMA)
+    if rows:
+        listed = pa.Table.from_pylist(list(rows.values()), schema=EMPTY_SCHEMA)
+        await ours.create_table(beside(table, "empty"), listed, schema=EMPTY_SCHEMA)
+
+
+async def _listed(connection: AsyncConnection, table: str) -> list[dict[str, Any]]:
+    empty = await open_empty(connection, table)
+    return [] if empty is None else await empty.query().to_list()

@@ -19,7 +19,7 @@ from lancedb import AsyncConnection, AsyncTable
 from gallery.location import MIRRORS, Location
 from gallery.records import Collection
 from gallery.storage.disk import LOCK, SERVICE_LOCK, sync_tree
-from gallery.storage.empty_subjects import copy_empty
+from gallery.storage.empty_subjects import copying_empty
 from gallery.storage.side_tables import beside
 from gallery.storage.tables import REGISTRY, REGISTRY_SCHEMA, collection_of
 from gallery.transfer.consistent_reads import (
@@ -135,8 +135,8 @@ async def _copy(source: Location, target: Location, report: Report) -> list[Coll
         entries = await (await theirs.open_table(REGISTRY)).query().where("NOT dropped").to_arrow()
         collections = sorted(map(collection_of, entries.to_pylist()), key=lambda collection: collection.name)
         for collection in collections:
-            await _copy_table(theirs, collection, ours, report)
-            await copy_empty(theirs, collection.table, ours)
+            async with copying_empty(theirs, collection.table, ours):
+                await _copy_table(theirs, collection, ours, report)
         registry = await ours.create_table(REGISTRY, schema=REGISTRY_SCHEMA, exist_ok=True)
         if collections:
             await registry.add(entries)

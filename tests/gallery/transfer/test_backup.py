@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lancedb import AsyncTable
+from lancedb import AsyncConnection, AsyncTable
 
 from gallery.location import Location
 from gallery.reading.reader import Reader
+from gallery.records import Reassignment
 from gallery.storage.disk import GalleryInUseError, reserve
 from gallery.storage.tables import faces_schema
 from gallery.transfer.backup import backup, restore
-from gallery.transfer.consistent_reads import TransferError
+from gallery.transfer.consistent_reads import TransferError, read_one_version
 from gallery.writing.writer import Writer
 from tests.gallery.sample_gallery import NAME, Storage, enrol, face, people, refusal, stored_bytes, writing
 from tests.gallery.sample_transfers import ODD_NAME, StopError, content, filled, odd_faces, silent, stop_at
@@ -56,6 +57,24 @@ async def test_a_backup_is_a_gallery_with_the_same_faces_and_no_trace_of_others(
         assert set(await enrol(writer, *odd_faces(), request=("key", "digest"))) == {"already"}
         assert await enrol(writer, face("new"), people(1)[0]) == ["enrolled", "already"]
         assert await refusal(writer.create_subject(NAME, "without faces", "another")) == "SUBJECT_EXISTS"
+
+
+async def test_a_subject_that_gets_its_first_face_during_a_backup_is_not_lost(
+    location: Storage, copy: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(location)
+    given, without, table = people(1)[0], "without faces", (await location.table()).name
+    async with writing(location) as writer:
+
+        async def copied(connection: AsyncConnection, name: str, read: Any) -> None:
+            await read_one_version(connection, name, read)
+            if name == table:
+                moves = {given.id: Reassignment(given.subject, without)}
+                await writer.reassign_faces(NAME, moves, keep=[given.subject])
+
+        monkeypatch.setattr("gallery.transfer.backup.read_one_version", copied)
+        await backup(location, copy, silent)
+    assert {given.subject, without} <= (await Reader(copy, 0).subject_ids(NAME, "", 1000, "-")).keys()
 
 
 async def test_an_interrupted_backup_leaves_nothing_and_can_be_repeated(location: Storage, copy: Storage) -> None:

@@ -31,7 +31,7 @@ def signed(
 
 
 def changed(headers: Headers, name: str, value: str | None) -> Headers:
-    """`headers` with another value of one of them, or without it."""
+    """`headers` with another value for one header, or without this header."""
     kept = [each for each in headers if each[0] != name]
     return kept if value is None else [*kept, (name, value)]
 

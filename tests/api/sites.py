@@ -26,7 +26,7 @@ NOT_FOUND = ("DOWNLOAD_FAILED", "The URL's host could not be resolved")
 
 @asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, list[str]]]:
-    """Serve `PHOTO` at every path. Gives the port, and the head of each request on a connection of its own."""
+    """Serve `PHOTO` at every path, and close each connection after it. Yields the port and the requests' heads."""
     heads = list[str]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,7 +24,7 @@ OPERATIONS = sorted(NEEDS)
 
 
 def test_the_document_has_each_operations_scope(keyed: KeyedService) -> None:
-    # Without required keys it is the document of test_openapi.
+    # If no keys are required, the document is that of test_openapi.
     operation = keyed.ask("GET", "/openapi.json").json()["paths"]["/match"]["post"]
     assert operation["description"].endswith("Scope of the key: `read`.")
     assert operation["security"] == [{"bearer": ["read"]}, {"header": ["read"]}]
@@ -169,7 +169,7 @@ def test_a_bound_key_sees_only_its_collections(keyed: KeyedService) -> None:
     listed = keyed.ask("GET", "/v1/collections", keyed.key("read", collections=["staff", "other"])).json()
     assert [each["name"] for each in listed["collections"]] == ["staff"]
     for path in ("/stats", "/list_faces"):
-        # The face database is for keys of both its collections.
+        # The face database requires a key for both of its collections.
         assert keyed.ask("GET", path, keyed.key(collections=["faces-arcface"])).status_code == 403
         both = keyed.key(collections=["faces-facenet", "faces-arcface"])
         assert keyed.ask("GET", path, both).status_code == 200

@@ -305,7 +305,7 @@ async def test_up_to_32_photos_are_fetched_at_once() -> None:
         inside += 1
         counts.append(inside)
         await all_at_once.wait()
-        await asyncio.sleep(0)  # One more would come before the first has left.
+        await asyncio.sleep(0)  # If there were room for one more fetch, it would begin before the first of these ends.
         inside -= 1
         return found()
 

@@ -69,7 +69,7 @@ def test_adding_a_face_returns_the_variants_fields() -> None:
     added = {"message": "Face added successfully", "id": "john_doe"}
     response = Database().add("john_doe", "anna")
     assert (response.status_code, response.json()) == (200, {**added, "embedding_size": 2, "total_faces": 1})
-    # The facenet variant does not count.
+    # The facenet variant does not return the number of faces.
     assert Database("facenet").add("john_doe", "anna").json() == {**added, "embedding_size": 3}
 
 

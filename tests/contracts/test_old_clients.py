@@ -30,7 +30,7 @@ def data_url(photo: bytes) -> str:
 
 
 def python_client(service: httpx.Client, image1: str, image2: str, threshold: float) -> str:
-    """The document's Python, with what it prints."""
+    """The Python client in the document. Returns the text that it prints."""
     response = service.post("/match", json={"image1": image1, "image2": image2, "threshold": threshold})
     result = response.json()
     if result["success"]:

@@ -24,7 +24,7 @@ class Recorder:
 
     Attributes:
         batches: the rows of each call.
-        started, released: of the first call, which holds its thread.
+        started, released: events of the first call, which starts and then waits to be released.
     """
 
     def __init__(self) -> None:

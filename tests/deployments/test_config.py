@@ -95,7 +95,7 @@ TABLES = [path for path in paths(DEFAULT) if isinstance(at(DEFAULT, path), dict)
 @brief
 @given(path=st.sampled_from(TABLES), key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6))
 def test_unknown_key_is_refused_by_name(path: Place, key: str) -> None:
-    # With the prefix it is no key of Ray's.
+    # Because of the prefix, Ray has no such key.
     with pytest.raises(ConfigError) as caught:
         check_config(changed((*path, f"zz{key}"), None))
     assert f"zz{key}" in str(caught.value)

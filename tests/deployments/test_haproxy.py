@@ -69,7 +69,7 @@ def test_configuration_is_changed_once_and_arguments_are_passed_on(config: Path,
     # Only the frontend listens.
     assert re.findall(r"^ *bind (.*)$", changed, re.MULTILINE) == ['"${FACEGRAPH_BIND-*}:8000"']
     assert list(config.parent.glob("*.more")) == []
-    # Answers without an ingress ask to retry.
+    # If there is no ingress, HAProxy's own answers ask the client to retry.
     assert "backend default_backend\n    http-request return status 503 default-errorfiles\n" in changed
     answers = re.findall(r"http-error status (50.) .* hdr Retry-After 1 string '(.*)'", changed)
     codes = {status: json.loads(answer)["error"]["code"] for status, answer in answers}

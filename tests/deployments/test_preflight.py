@@ -65,7 +65,7 @@ def test_an_object_store_must_respond(tmp_path: Path, lone_port: int) -> None:
     options = {"endpoint": "http://127.0.0.1:1", "allow_http": "true", "access_key_id": "a", "secret_access_key": "b"}
     args = {"gallery": {"uri": "s3://bucket/gallery", "storage_options": options}}
     refused = refusal(preflight.ready({**config(tmp_path, lone_port), "applications": [{"args": args}]}))
-    # Which one depends on the speed of the machine.
+    # Which of the two problems is reported depends on the speed of the machine.
     assert re.match("the gallery's object store (cannot be reached|does not respond): correct GALLERY_URI", refused)
 
 
@@ -205,7 +205,7 @@ def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
 
 
 def test_stages_must_fit_the_cores() -> None:
-    # Each needs one and a half.
+    # Each application needs one and a half cores.
     twice = [default_args()] * 2
     preflight.fit_cores(twice, 3)
     with pytest.raises(StartError, match=r"one replica of each stage needs 3 cores, but Ray has 2: serve"):

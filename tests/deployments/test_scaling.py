@@ -182,7 +182,7 @@ class Service:
             self._apply(at, self._decisions[str(at)].replicas)
 
     def _apply(self, at: int, wanted: int) -> None:
-        """Change the target as Serve does, after its delay without a break."""
+        """Change the target as Serve does, once the change has been wanted for the whole of its delay."""
         target = self.targets[at]
         if wanted == target:
             self._since.pop(at, None)

@@ -125,7 +125,8 @@ def test_scores_are_cosines_of_the_pairs_with_two_faces() -> None:
     assert found.scores.tolist() == pytest.approx([0.5**0.5, 0, 0.5**0.5])
     assert found.subjects.tolist() == [[0, 0], [0, 1], [0, 1]]
     assert (found.lost_genuine, found.lost_impostor) == (1, 2)
-    # Of 4 impostor pairs 2 have a faceless photo and cannot match; of 2 genuine pairs one is lost and half the other.
+    # Of 4 impostor pairs, 2 match; the others have a faceless photo. Of 2 genuine pairs, one has a faceless photo, and
+    # half of the other does not match.
     assert found.with_faceless(1.0, 0.5) == (2 / 4, 1.5 / 2)
 
 

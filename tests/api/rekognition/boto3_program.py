@@ -1,4 +1,4 @@
-"""A program that knows Amazon Rekognition's documentation, and nothing of this service. Photos are words.
+"""A program as for Amazon Rekognition, by its documentation and without regard to this service. Photos are words.
 
 It runs in the environment of boto3: ``boto3_program.py ENDPOINT ACCESS_KEY SECRET_KEY``.
 """
@@ -54,7 +54,7 @@ def faces(rekognition: Any, known: Any) -> None:
     for words in (b"anna", b"carl"):
         indexed = rekognition.index_faces(CollectionId="one", Image={"Bytes": words}, ExternalImageId="first.jpg")
         ids += [record["Face"]["FaceId"] for record in indexed["FaceRecords"]]
-    # It adds a ClientRequestToken.
+    # boto3 adds a ClientRequestToken.
     rekognition.create_user(CollectionId="one", UserId="ada")
     associated = rekognition.associate_faces(CollectionId="one", UserId="ada", FaceIds=ids[:1])["AssociatedFaces"]
     assert associated == [{"FaceId": ids[0]}]

@@ -229,7 +229,7 @@ def test_all_users_that_match_are_found(staff: AwsClient, monkeypatch: pytest.Mo
         associate(staff, f"user-{number}", face)
     assert len(matches(staff, "SearchUsers", UserId="user-0")) == 5
     assert len(matches(staff, "SearchUsers", UserId="user-0", MaxUsers=3)) == 3
-    # Faces without a user come before the user.
+    # The faces without a user are found before the user.
     for number in range(9):
         index(staff, f"dora-{number}")
     [dora] = index(staff, "dora")

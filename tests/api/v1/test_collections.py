@@ -98,7 +98,7 @@ def test_a_deleted_collection_is_gone_with_its_faces() -> None:
 def test_faces_enrolled_while_an_empty_collection_is_deleted_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     api = staff()
     api.enrol("anna", "anna")
-    # As the route counted them before they were enrolled.
+    # The route counts the faces before they are enrolled.
     monkeypatch.setattr(Reader, "count", AsyncMock(return_value=0))
     assert refusal(api.delete(STAFF)) == (409, "COLLECTION_NOT_EMPTY")
     assert api.found("anna") == [["anna"]]

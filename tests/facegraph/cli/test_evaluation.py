@@ -34,7 +34,7 @@ def evaluate(run: Run, tmp_path: Path) -> Evaluate:
 
 @pytest.fixture
 def people(sample_photos: Path, tmp_path: Path) -> Path:
-    """Two people with three photos each, and a broken one, with groups in a CSV file."""
+    """A folder of two people with three photos each and a broken file, and a CSV file with their groups."""
     folder = tmp_path / "<people>"
     for person in ("madonna", "jerry_seinfeld"):
         (folder / person).mkdir(parents=True)
@@ -49,7 +49,7 @@ def people(sample_photos: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def attacks(mindy: bytes, tmp_path: Path) -> Path:
-    """Two live photos, the same face as a replay, and a mask without a face."""
+    """A folder with two live photos, a replay of the same face, and a broken file as a mask."""
     for name in ("live/1.jpg", "live/2.jpg", "spoof/replay/1.jpg", "spoof/mask/broken.jpg"):
         (tmp_path / "attacks" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "attacks" / name).write_bytes(b"no photo" if "broken" in name else mindy)

@@ -17,7 +17,7 @@ from tests.facegraph.cli import Run
 
 @pytest.fixture
 def photos(mindy: bytes, tmp_path: Path) -> Path:
-    """A face, the same in the dark, a photo without a face, and no photo."""
+    """A folder with a face, the same face in the dark, a photo without a face, and a file that is no photo."""
     folder, pixels = tmp_path / "photos", decode(mindy, Limits()).pixels
     (folder / "more").mkdir(parents=True)
     for name, image in (("face.png", pixels), ("more/dark.png", pixels // 5), ("black.png", np.zeros_like(pixels))):
@@ -47,7 +47,7 @@ def test_faces_are_counted_by_reason_and_card(run: Run, photos: Path) -> None:
     assert found["cards"] == ["centerface", "fr-pose", "fr-eyes"]
     assert (found["photos"], found["undecoded"], found["faceless"]) == (4, {"INVALID_IMAGE": 1}, 1)
     counts = {(each["code"], each["card"], each["refuses"]): each["count"] for each in found["reasons"]}
-    # How many depends on how sure the network is.
+    # Their number depends on whether the network's probabilities round to 1.
     assert counts.pop(("EYES_CLOSED", "fr-eyes", False)) >= 1
     assert counts == {("FACE_TURNED", "fr-pose", True): 2, ("FACE_TOO_DARK", "centerface", True): 1}
     assert (found["refused"]["count"], found["refused"]["of"]) == (2, 2)

@@ -1,4 +1,4 @@
-"""A mistake in what a command is given is one sentence on stderr, or an explained usage error."""
+"""A user's mistake is reported in one sentence on stderr, or as a usage error with an explanation."""
 
 from pathlib import Path
 

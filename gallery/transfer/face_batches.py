@@ -78,6 +78,7 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
     valid_places = pc.fill_null(pc.match_substring_regex(places, _PLACE), True)
     _check(valid_places, "The place is not in the format of an export", first)
     created = pc.fill_null(_column(batch, "created"), pa.scalar(datetime.now(UTC), COLUMN_TYPES["created"]))
+    _check(_is_date(created), "The time is not in the years 1 to 9999", first)
     raw = _vectors(batch["vector"], size, first)
     unit, usable = normalised_rows(raw)
     _check(pa.array(usable), "The embedding is zero or not finite", first, "INVALID_EMBEDDING")
@@ -144,6 +145,12 @@ def _column(batch: pa.RecordBatch, name: str) -> Any:
         return batch[name].cast(kind, safe=not pa.types.is_timestamp(kind))
     except pa.ArrowException as error:
         raise _wrong_type(name, given, kind) from error
+
+
+def _is_date(times: Any) -> Any:
+    """Whether each time can be listed: Python's dates have a smaller range than Arrow's."""
+    least, most = (pa.scalar(each.replace(tzinfo=UTC), times.type) for each in (datetime.min, datetime.max))
+    return pc.and_(pc.greater_equal(times, least), pc.less_equal(times, most))
 
 
 def _family(kind: pa.DataType) -> str:

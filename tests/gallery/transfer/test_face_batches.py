@@ -26,7 +26,8 @@ def batch(**columns: Any) -> pa.RecordBatch:
 
 
 def with_cell(column: str, value: Any) -> pa.RecordBatch:
-    cells = batch(id=[f"{row:032x}" for row in range(ROWS)], label=[""] * ROWS, place=[None] * ROWS).to_pydict()
+    empty = dict.fromkeys(("place", "created"), [None] * ROWS)
+    cells = batch(id=[f"{row:032x}" for row in range(ROWS)], label=[""] * ROWS, **empty).to_pydict()
     cells[column][3] = value
     return pa.record_batch({name: pa.array(values) for name, values in cells.items()})
 
@@ -54,6 +55,7 @@ def test_rows_are_those_that_an_enrolment_would_store(subjects: list[str]) -> No
         *(("id", face_id, "INVALID_REQUEST") for face_id in ("0" * 31, "g" * 32, "0" * 31 + "\n", None)),
         ("subject", None, "INVALID_REQUEST"),
         ("label", "x" * 513, "INVALID_REQUEST"),
+        *(("created", np.datetime64(day, "us"), "INVALID_REQUEST") for day in ("0000-12-31", "10000-01-01")),
         *(("place", PLACE.replace(*part), "INVALID_REQUEST") for part in (("0.5", "NaN"), ("0.5", "00"), ("a", "z"))),
     ],
 )

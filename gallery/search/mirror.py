@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gallery.search import mirror_folder
 from gallery.search.mapped_column import MirrorFileError
 from gallery.search.mirror_files import KEY, MirrorFiles, NewRows
+from gallery.storage.hex_column import decoded_hex
 from gallery.storage.latest_table import LatestTable
 from gallery.storage.memory import return_memory
 from gallery.storage.removals import RemovalFeed
@@ -167,18 +168,9 @@ async def erase_from_mirror(connection: AsyncConnection, table: str, mirrors: Pa
 def _keys(rows: pa.Table | pa.RecordBatch) -> NDArray[np.void]:
     """Return the keys of rows that have the columns id, of 32 hex digits, and commit."""
     keys = np.zeros(rows.num_rows, KEY)
-    ids = rows["id"]
-    digits = b"".join(map(_text, ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]))
-    keys["id"] = np.frombuffer(binascii.unhexlify(digits), KEY["id"])
+    keys["id"] = np.frombuffer(decoded_hex(rows["id"]), KEY["id"])
     keys["commit"] = rows["commit"].to_numpy()
     return keys
-
-
-def _text(column: pa.StringArray) -> bytes:
-    """Return all strings of a column, joined. Making a Python object of each takes seconds for a million."""
-    _, offsets, characters = column.buffers()
-    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    return memoryview(characters or b"")[int(ends[0]) : int(ends[-1])].tobytes() if len(column) else b""
 
 
 def _among(keys: NDArray[np.void], others: NDArray[np.void]) -> NDArray[np.bool_]:

@@ -25,6 +25,12 @@ class StoredFaces:
     keys: Mapping[str, str]
 
     @classmethod
+    def none(cls, faces: Sequence[NewFace]) -> "StoredFaces":
+        """The result if the table contains neither `faces` nor their subjects."""
+        ids = [face.id for face in faces]
+        return cls(dict(zip(ids, ids, strict=True)), dict.fromkeys(ids), {})
+
+    @classmethod
     async def of(cls, table: AsyncTable, faces: Sequence[NewFace], again: bool) -> "StoredFaces":
         """Look up `faces`, by their ids and by their subjects and sources.
 

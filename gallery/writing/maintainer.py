@@ -14,6 +14,7 @@ from gallery.storage.removals import erase_log
 from gallery.storage.side_tables import drop_beside, merge_beside
 from gallery.storage.tables import KEPT, UNREADABLE
 from gallery.writing import maintenance
+from gallery.writing.known_keys import KnownKeys
 from gallery.writing.registry import OpenCollection, Registry
 from project.request_error import RequestError
 
@@ -133,6 +134,10 @@ class Maintainer:
             logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
 
     async def _optimise(self, opened: OpenCollection) -> None:
+        # In an object store, another writer may add faces at any time.
+        wanted = opened.known_keys is None and self._registry.location.folder is not None
+        if wanted and await opened.table.count_rows() >= maintenance.KEYED_ROWS:
+            opened.known_keys = await KnownKeys.of(opened.table)
         commits, now = opened.unmerged + opened.commits, self._registry.next_commit()
         if await self._maintenance(opened.table, opened.locks).optimise(commits):
             commits, opened.merged_at = 0, now

@@ -31,6 +31,7 @@ from gallery.storage.tables import (
     description,
     faces_schema,
 )
+from gallery.writing.known_keys import KnownKeys
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
@@ -54,6 +55,7 @@ class OpenCollection:
         gathered_at: the newest commit's number at that time.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
+        known_keys: the ids and keys in the table, if it is large.
         locks: see `gallery.storage.locks`.
     """
 
@@ -67,6 +69,7 @@ class OpenCollection:
     gathered_at: int = 0
     removals: int = 0
     erased: int | None = None
+    known_keys: KnownKeys | None = None
     locks: CollectionLocks = dataclasses.field(default_factory=CollectionLocks)
 
     def count_row_commit(self, rows: int = 0) -> None:
@@ -75,6 +78,19 @@ class OpenCollection:
         self.commits += commits
         self.ungathered += commits
         self.new_rows += rows
+
+    async def note_rows(self, rows: pa.Table) -> None:
+        """Count a commit that added or replaced `rows`, and remember their ids and keys, in the same change."""
+        self.count_row_commit(rows.num_rows)
+        if self.known_keys is not None:
+            await self.known_keys.add(rows, self.table)
+
+    async def may_contain(self, *columns: Any) -> bool:
+        """Whether the table may contain one of these ids or keys; see `KnownKeys.may_contain`. Call it in a change."""
+        if self.known_keys is None:
+            return True
+        await self.known_keys.follow(self.table)
+        return self.known_keys.may_contain(*columns)
 
     @property
     def table(self) -> AsyncTable:
@@ -286,6 +302,8 @@ class Registry:
                     await table.checkout_latest()
                 yield
         except UNREADABLE as error:
+            # The change may have been made all the same.
+            opened.known_keys = None
             collection = opened.collection
             if await damage_of(self.location, collection.table) is None:
                 await table.checkout_latest()

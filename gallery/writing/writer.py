@@ -133,7 +133,7 @@ class Writer(SubjectChanges):
         texts = {subject_key(subject): encoded(given) for subject, given in (metadata or {}).items()}
         async with self._registry.change(name, contract, removes=replace or bool(texts)) as opened:
             resent = request is not None and await is_repeated(opened.table, request)
-            stored = await StoredFaces.of(opened.table, faces, again=replace and not resent)
+            stored = await _stored(opened, faces, again=replace and not resent)
             if resent:
                 status = {face_id: known or "deleted" for face_id, known in stored.statuses.items()}
                 return [Enrolled(stored.ids[face.id], face.subject, status[face.id]) for face in faces]
@@ -157,7 +157,7 @@ class Writer(SubjectChanges):
                         merge = merge.when_not_matched_by_source_delete(one_of("subject_key", sorted(keys)))
                 await merge.execute(data)
             if data.num_rows:
-                opened.count_row_commit(data.num_rows)
+                await opened.note_rows(data)
             results, enrolled = [], set[str]()
             for face in faces:
                 # A face that the request contains twice is already enrolled the second time.
@@ -181,9 +181,14 @@ class Writer(SubjectChanges):
         async with self._registry.change(name, contract, removes=bool(texts)) as opened:
             data = imported_rows(faces, opened.collection.kind.size, self._registry.next_commit())
             data = await subject_metadata.with_metadata(opened.table, data, texts)
-            merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
-            opened.count_row_commit(data.num_rows)
-            return int(merged.num_inserted_rows)
+            if await opened.may_contain(data["id"]):
+                merged: Any = await opened.table.merge_insert("id").when_not_matched_insert_all().execute(data)
+                new = int(merged.num_inserted_rows)
+            else:
+                await opened.table.add(data)
+                new = data.num_rows
+            await opened.note_rows(data)
+            return new
 
     @repeated
     async def set_metadata(self, name: str, subject: str, metadata: Metadata | None) -> None:
@@ -276,3 +281,10 @@ class Writer(SubjectChanges):
             await opened.table.delete(where if len(gone) == len(known) else one_of("id", gone["id"].to_pylist()))
             opened.commits += 1
         return dict(zip(known["id"].to_pylist(), owners, strict=True))
+
+
+async def _stored(opened: OpenCollection, faces: Sequence[NewFace], again: bool) -> StoredFaces:
+    """Look up faces; see `StoredFaces.of`. Most new ones are recognised as such without reading the table."""
+    if await opened.may_contain([face.id for face in faces], [subject_key(face.subject) for face in faces]):
+        return await StoredFaces.of(opened.table, faces, again)
+    return StoredFaces.none(faces)

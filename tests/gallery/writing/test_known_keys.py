@@ -1,0 +1,69 @@
+"""Ids and keys in memory. `test_changes` compares enrolments that use them with expected results."""
+
+import random
+from unittest.mock import Mock
+
+import pyarrow as pa
+import pytest
+from lancedb.query import AsyncQuery
+
+from gallery.records import NewFace
+from gallery.writing.known_keys import KnownKeys
+from gallery.writing.writer import Writer
+from tests.gallery.sample_gallery import NAME, Storage, enrol, face, people
+
+
+def rows(faces: list[NewFace], commit: int) -> pa.Table:
+    keys = [each.id[::-1] for each in faces]
+    return pa.table({"id": [each.id for each in faces], "subject_key": keys, "commit": [commit] * len(faces)})
+
+
+async def test_all_that_was_added_is_known_and_little_else(location: Storage, writer: Writer) -> None:
+    table, known, faces = await location.table(), KnownKeys(), people(400)
+    added, rest = faces[:300], faces[300:]
+    while added:
+        count = random.Random(len(added)).randint(1, 60)
+        await known.add(rows(added[:count], 1), table)
+        added = added[count:]
+    assert all(known.may_contain([each.id]) and known.may_contain([each.id[::-1]], []) for each in faces[:300])
+    assert known.may_contain([rest[0].id, faces[0].id])
+    assert not known.may_contain([each.id for each in rest], [each.id[::-1] for each in rest])
+
+
+@pytest.fixture
+async def look_ups(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Filters of queries, after people were enrolled and their keys were read."""
+    await enrol(writer, *people(50))
+    await writer.optimise()
+    await enrol(writer, face("follows the optimisation"))
+    where = Mock(side_effect=AsyncQuery.where)
+    monkeypatch.setattr(AsyncQuery, "where", lambda query, condition: where(query, condition))
+    return where
+
+
+async def test_only_known_faces_and_subjects_are_looked_up(writer: Writer, look_ups: Mock) -> None:
+    assert await enrol(writer, face("new"), face("other")) == ["enrolled"] * 2
+    look_ups.assert_not_called()
+    assert await enrol(writer, face("new"), people(1)[0]) == ["already"] * 2
+    assert await enrol(writer, face("new", source="second")) == ["enrolled"]
+    assert look_ups.call_count == 2
+
+
+async def test_changes_of_other_kinds_are_followed(writer: Writer, look_ups: Mock) -> None:
+    await enrol(writer, face("maiden name"))
+    await writer.rename_subject(NAME, "maiden name", "married name")
+    assert await enrol(writer, face("married name")) == ["already"]
+
+
+async def test_a_change_that_failed_after_its_commit_is_found(
+    writer: Writer, look_ups: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = writer._registry.opened[0].table.add
+
+    async def interrupted(rows: pa.Table) -> None:
+        monkeypatch.undo()
+        await add(rows)
+        raise RuntimeError("interrupted")
+
+    monkeypatch.setattr(writer._registry.opened[0].table, "add", interrupted)
+    assert await enrol(writer, face("new")) == ["already"]

@@ -17,6 +17,7 @@ from api.v1.crops import CroppedFace
 from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesAnswer, FacesFound, Models, ThresholdAnswer, Timings
+from gallery.unit_vectors import normalised_rows
 from graphs.compare import Distances, distances
 from graphs.faces import faces_of
 from graphs.thresholds import AppliedThreshold, ComparisonMetric, threshold_of
@@ -166,7 +167,7 @@ async def post_compare(service: CurrentService, body: CompareEmbeddingsRequest) 
             raise RequestError(
                 "INVALID_EMBEDDING", f"Embeddings of this model have {size} numbers, not {len(each.values)}"
             )
-    unit = [vector / np.linalg.norm(vector) for vector in (vector_of(first.values), vector_of(second.values))]
+    unit, _ = normalised_rows(np.stack([vector_of(first.values), vector_of(second.values)]))
     threshold = threshold_of(service.settings, embedder, request=body.threshold, metric=body.metric)
     compared = comparison_of(distances(*unit), body.metric, threshold)
     count_match(compared.match)

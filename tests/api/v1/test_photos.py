@@ -138,3 +138,9 @@ def test_embeddings_of_another_network_or_length_are_refused() -> None:
         assert refusal(compare([1, 0], [1, 0], contracts)) == (409, "EMBEDDING_CONTRACT_MISMATCH")
     for one, other in ((3, 2), (2, 3), (1, 1), (3, 3)):
         assert refusal(compare([1.0] * one, [1.0] * other)) == (422, "INVALID_EMBEDDING")
+
+
+@pytest.mark.parametrize("length", [1e-40, 1e-30, 1e30, 1e38])
+def test_the_length_of_an_embedding_does_not_matter(length: float) -> None:
+    answer = compare([length, 0], [length, length]).json()
+    assert answer["value"] == pytest.approx(2**-0.5)

@@ -60,7 +60,10 @@ def enrol_command(
     async def enrol(enrolment: FolderEnrolment) -> None:
         if create:
             await create_collection(enrolment.client, collection, embedder)
-        before = await enrolment.subject_ids(collection)
+        try:
+            before = await enrolment.subject_ids(collection)
+        except NotFoundError as error:
+            raise CommandError(f"{error}; --create creates it") from error
         rules = RequestedRules(quality, faces, duplicate)
         await enrolment.enrol(collection, before, found.photos, rules, outcomes)
         enrolled = {*before, *(each.subject for each in outcomes if each.status in ("enrolled", "already"))}

@@ -64,7 +64,7 @@ def test_faces_that_resemble_another_person_are_reported_or_refused(run: Run, pe
 
 def test_a_collection_is_only_created_on_request_and_never_changed(run: Run, people: People, folder: Path) -> None:
     err = run("gallery", "enrol", folder, *STAFF)[2]
-    assert err == "error COLLECTION_NOT_FOUND: There is no collection called staff\n"
+    assert err == "error COLLECTION_NOT_FOUND: There is no collection called staff; --create creates it\n"
     with Client() as client:
         client.put_collection("staff", embedder="facenet", threshold=0.3)
         run("gallery", "enrol", folder, *STAFF, "--create")

@@ -15,8 +15,8 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from access.settings import AccessArgs
-from api.addresses import Addresses
 from api.app import create_app
+from api.photo_downloads import PhotoDownloads
 from api.service import Service
 from api.settings import AddressArgs, LimitArgs
 from deployments.readiness import first_looks
@@ -97,7 +97,7 @@ class Ingress:
             of_stages,
             limits,
             FlowSettings().checked_for(of_stages.roles),
-            Addresses(addresses, limits.max_image_size),
+            PhotoDownloads(addresses, limits.max_image_size),
             _status(watched, requests),
             BriefCache(exposition),
             requests,

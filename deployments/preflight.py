@@ -73,6 +73,7 @@ def ready(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     temporary_folder()
     object_store()
     token()
+    haproxy()
     for access in _settings(config, "access", AccessArgs):
         operator_key(access.rekognition_key_file)
     address, until = address.resolved(), time.monotonic() + RELEASE_WAIT_S
@@ -173,19 +174,33 @@ def token() -> None:
     """Create a token for this run if none is given and Ray cannot keep one in the home folder.
 
     Raises:
-        StartError: the file in RAY_AUTH_TOKEN_PATH cannot be read.
+        StartError: the file in RAY_AUTH_TOKEN_PATH cannot be read or is empty.
     """
     if os.environ.get("RAY_AUTH_TOKEN"):
         return
     if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
-        if not os.access(path, os.R_OK):
-            raise StartError(f"cannot read {path!r} (RAY_AUTH_TOKEN_PATH): write a token to that file, or unset it")
-        return
+        with suppress(OSError):
+            if Path(path).read_bytes().strip():
+                return
+        raise StartError(
+            f"no token can be read from {path!r} (RAY_AUTH_TOKEN_PATH): write one to that file, or unset it"
+        )
     if kept := token_file():
         there = nearest(kept)
         if os.access(there, os.R_OK if there == kept else os.W_OK | os.X_OK):
             return
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def haproxy() -> None:
+    """Check that the HAProxy which variables name, if any, can be started. Serve would try again and again.
+
+    Raises:
+        StartError: there is no such program.
+    """
+    for name in ("FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"):
+        if (program := os.environ.get(name)) is not None and shutil.which(program) is None:
+            raise StartError(f"{name} is {program!r}, which is not a program: correct it, or unset it")
 
 
 def operator_key(file: str) -> None:

@@ -26,6 +26,7 @@ def machine() -> Iterator[Finding]:
     yield _found(preflight.temporary_folder, "Ray can write its sockets and logs", "df -h /tmp")
     yield _found(preflight.object_store, "Ray has enough shared memory", "df -h /dev/shm")
     yield _found(preflight.token, "Ray's token can be stored", "ls -ld ~/.ray")
+    yield _found(preflight.haproxy, "HAProxy can be started", "unset FACEGRAPH_HAPROXY")
 
 
 def address(given: Address, running: bool) -> Finding:

@@ -196,12 +196,26 @@ def test_token_is_made_only_without_a_usable_home(
 
 
 def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
-    os.environ["RAY_AUTH_TOKEN_PATH"] = str(tmp_path / "token")
-    with pytest.raises(StartError, match=r"cannot read .* \(RAY_AUTH_TOKEN_PATH\)"):
-        preflight.token()
-    (tmp_path / "token").touch()
+    missing, empty, token = (tmp_path / name for name in ("missing", "empty", "token"))
+    empty.touch()
+    for path in (missing, empty, tmp_path):
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+        with pytest.raises(StartError, match=r"no token can be read from .* \(RAY_AUTH_TOKEN_PATH\)"):
+            preflight.token()
+    token.write_text("secret", "utf-8")
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     preflight.token()
     assert "RAY_AUTH_TOKEN" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"])
+def test_named_haproxy_must_be_a_program(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "sh")
+    preflight.haproxy()
+    for path in ("", "missing", str(tmp_path)):
+        monkeypatch.setenv(name, path)
+        with pytest.raises(StartError, match=f"{name} is '{path}', which is not a program"):
+            preflight.haproxy()
 
 
 def test_stages_must_fit_the_cores() -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from api.contracts.rekognition import responses as rekognition
+from api.contracts.rekognition import aws_errors
 from api.contracts.rekognition.target import has_target
 from project.request_error import RequestError
 from project.validation import first_problem, message
@@ -112,7 +112,7 @@ def response(
     """
     request.state.error_code = refused.code
     form = forms.get(request.url.path.split("/")[1], envelope)
-    form = rekognition.error_answer if has_target(request.scope) else form
+    form = aws_errors.error_answer if has_target(request.scope) else form
     shown = RequestError(refused.code, _printable(refused.message), refused.details)
     status, body = form(shown, request.state.request_id)
     added = dict(headers or {})

@@ -21,7 +21,7 @@ async def from_field(field: str, service: Service) -> bytes:
     """Get the photo from a field that holds a URL or base64.
 
     Raises:
-        RequestError: see `from_base64` and `Addresses.fetch`.
+        RequestError: see `from_base64` and `PhotoDownloads.fetch`.
     """
     if _ADDRESS.match(field):
         return await service.addresses.fetch(field)

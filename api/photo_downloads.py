@@ -37,7 +37,7 @@ _HEADERS = {
 }
 
 
-class Addresses:
+class PhotoDownloads:
     """Fetches photos by URL.
 
     A host is resolved here, all of its IP addresses are checked, and the connection goes to one of them, so a name that

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from access.keys import Key
 from access.settings import AccessArgs
-from api.addresses import Addresses
+from api.photo_downloads import PhotoDownloads
 from api.settings import LimitArgs
 from graphs.flow_settings import FlowSettings
 from graphs.stages import Stages
@@ -34,7 +34,7 @@ class Service:
     stages: Stages
     limits: LimitArgs
     settings: FlowSettings
-    addresses: Addresses
+    addresses: PhotoDownloads
     status: Status
     exposition: Callable[[], Awaitable[str]]
     requests: CallWindow = field(default_factory=CallWindow)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from api.addresses import Addresses
 from api.app import create_app
+from api.photo_downloads import PhotoDownloads
 from api.service import Service
 from api.settings import AddressArgs, LimitArgs
 from graphs.flow_settings import FlowSettings
@@ -118,7 +118,7 @@ class FakeNetwork:
         return np.array(self.answer, np.float32)
 
 
-class FakeAddresses(Addresses):
+class FakeDownloads(PhotoDownloads):
     """Holds `photos` by address. An exception among them is raised."""
 
     def __init__(self, photos: Mapping[str, bytes | Exception]) -> None:
@@ -343,10 +343,10 @@ def service(
     of: Stages | None = None,
     limits: LimitArgs | None = None,
     settings: FlowSettings | None = None,
-    addresses: Addresses | None = None,
+    addresses: PhotoDownloads | None = None,
 ) -> Service:
     """A service over fake stages. It fetches no photos unless `addresses` is given."""
-    nowhere = Addresses(AddressArgs(addresses=False), 0)
+    nowhere = PhotoDownloads(AddressArgs(addresses=False), 0)
     return Service(
         of or stages(), limits or LimitArgs(), settings or FlowSettings(), addresses or nowhere, status, exposition
     )

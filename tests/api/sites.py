@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.addresses import Addresses
+from api.photo_downloads import PhotoDownloads
 from api.settings import AddressArgs
 from project.request_error import RequestError
 
@@ -98,19 +98,19 @@ class Wire(httpx.MockTransport):
         return [str(request.url) for request in self.sent]
 
 
-def addresses(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
+def addresses(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> PhotoDownloads:
     """Fetches from loopback by default."""
     transport = (lambda: wire) if wire else None
     settings = AddressArgs(**{"allowed_networks": "127.0.0.1/32", **args})
-    return Addresses(settings, len(PHOTO), resolve or Names(), transport)
+    return PhotoDownloads(settings, len(PHOTO), resolve or Names(), transport)
 
 
-def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> Addresses:
+def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> PhotoDownloads:
     """Fetches with the default settings of the service."""
     return addresses(resolve, wire or Wire(), allowed_networks="", **args)
 
 
-async def refusal(of: Addresses, url: str) -> tuple[str, str]:
+async def refusal(of: PhotoDownloads, url: str) -> tuple[str, str]:
     """Code and message of an address's refusal."""
     with pytest.raises(RequestError) as caught:
         await of.fetch(url)

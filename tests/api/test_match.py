@@ -10,7 +10,7 @@ from graphs.flow_settings import FlowSettings
 from imaging.faces import Photo
 from imaging.pick import Pick
 from project.request_error import RequestError
-from tests.fakes import FakeAddresses, FakeDetector, FakeNetwork, client, photo, stages, unit
+from tests.fakes import FakeDetector, FakeDownloads, FakeNetwork, client, photo, stages, unit
 from tests.waiting import TIMEOUT_S
 
 FIRST, SECOND = b"the first photo", b"the second photo"
@@ -105,7 +105,7 @@ NOT_PUBLIC = RequestError("URL_NOT_ALLOWED", "The URL resolves to a non-public I
 def test_two_addresses_are_fetched_side_by_side() -> None:
     both, looks = asyncio.Barrier(2), FakeDetector(photo(), photo())
 
-    class Meeting(FakeAddresses):
+    class Meeting(FakeDownloads):
         async def fetch(self, url: str) -> bytes:
             async with asyncio.timeout(TIMEOUT_S), both:
                 return await super().fetch(url)
@@ -125,7 +125,7 @@ def test_two_addresses_are_fetched_side_by_side() -> None:
     ],
 )
 def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, second: Any, message: str) -> None:
-    class Slow(FakeAddresses):
+    class Slow(FakeDownloads):
         async def fetch(self, url: str) -> bytes:
             await asyncio.sleep(0.01)
             return await super().fetch(url)
@@ -138,7 +138,7 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
 
 
 def test_a_fault_while_a_photo_is_fetched_is_a_500() -> None:
-    asked = client(addresses=FakeAddresses({ADDRESS1: RuntimeError("broken")}))
+    asked = client(addresses=FakeDownloads({ADDRESS1: RuntimeError("broken")}))
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": TEXT2}).status_code == 500
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.addresses import Addresses
 from api.app import create_app
+from api.photo_downloads import PhotoDownloads
 from api.settings import LimitArgs
 from graphs.stages import DetectionRequest, FaceCrops
 from imaging.decode import decode
@@ -34,7 +34,7 @@ async def score(crops: FaceCrops) -> NDArray[np.float32]:
     return np.full(len(crops[0]), 0.9, np.float32)
 
 
-def app(addresses: Addresses | None = None) -> ASGIApp:
+def app(addresses: PhotoDownloads | None = None) -> ASGIApp:
     """The whole app, with every role of the default configuration and an empty gallery."""
     detectors = [detector(detect, role=role) for role in ("mtcnn", "mediapipe")]
     embedders = [embedder(embed, role, role, contract=f"contract-of-{role}") for role in ("arcface", "facenet")]

@@ -18,7 +18,7 @@ from load_tests.records import Request, read
 from project.root import ROOT
 from tests.api.openapi import SNAPSHOT
 from tests.app_server import serving
-from tests.fakes import FakeAddresses
+from tests.fakes import FakeDownloads
 from tests.load_tests.service import Recorder, app, interrupted, posts
 from tests.waiting import until
 
@@ -48,7 +48,7 @@ def every_task(host: str, records: Path, *options: str) -> list[Request]:
 
 def test_every_route_is_asked_and_answers(mindy: bytes, records: Path) -> None:
     paths = json.loads(SNAPSHOT.read_text("utf-8"))["paths"]
-    served = Recorder(app(FakeAddresses({ADDRESS: mindy})))
+    served = Recorder(app(FakeDownloads({ADDRESS: mindy})))
     with serving(served) as host:
         requests = every_task(host, records, "--photo-url", ADDRESS)
     assert [request for request in requests if request.problem] == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from access.key_encryption import KeyCipher
+from api.contracts.rekognition.aws_errors import AWS_ERRORS
 from api.contracts.rekognition.operations import OPERATIONS
-from api.contracts.rekognition.responses import AWS_ERRORS
 from tests.api.conftest import KeyedService
 from tests.api.rekognition.aws_client import MODEL, AwsClient, image, refusal
 

@@ -70,9 +70,9 @@ def candidates(
     Returns:
         Rows, int64, and their scores, float32, highest first. All rows if there are at most `nearest`.
     """
-    scan = partial(_scan, faces, probes, scales, nearest, margins)
     rows = len(faces.codes)
     most = min(max(1, PRODUCTS // len(probes)), max(FIRST_ROWS, rows // (4 * threads)))
+    scan = partial(_scan, faces, probes, scales, nearest, margins, most)
     first, *others = _blocks(rows, most)
     lowest = np.full(len(probes), -np.inf, np.float32)
     found, lowest = _best(scan(lowest, iter([first])), nearest, margins, lowest)
@@ -101,16 +101,18 @@ def _scan(
     scales: NDArray[np.float32],
     nearest: int,
     margins: NDArray[np.float32],
+    block_rows: int,
     lowest: NDArray[np.float32],
     blocks: Iterator[tuple[int, int]],
 ) -> _Candidates:
     """Return the candidates in the blocks that this thread takes, possibly among other rows.
 
     Args:
+        block_rows: maximum number of rows in a block.
         lowest: scores below which no row is a candidate, float32 (probes).
         blocks: the start and end of each. Threads share this iterator.
     """
-    compared = CodeComparison(probes, max(1, PRODUCTS // len(probes)))
+    compared = CodeComparison(probes, block_rows)
     found, most = _NONE, 0
     for start, stop in blocks:
         rows, numbers, scores = compared.near(faces.codes[start:stop], faces.scales[start:stop], lowest / scales)

@@ -72,7 +72,7 @@ def bare(route: str, pair: tuple[Path, Path], processes: int, seconds: float) ->
 
     # One thread, which Ray also sets for a replica with less than two CPUs.
     with running_program(command, RESULTS / "bare.log", ready, OMP_NUM_THREADS="1") as process:
-        first, last = _samples(process, seconds)
+        first, last = edge_samples(process, seconds)
     return summed_up("bare", route, processes, read(RECORDS), first, last)
 
 
@@ -81,7 +81,7 @@ def asked(
 ) -> Measurement:
     """Let `clients` clients repeatedly send the pair to a running service, which compares it."""
     with load(service.address, "FixedRequestUser", clients, RECORDS, *comparing(route, pair, RESULTS)):
-        first, last = _samples(service.process, seconds)
+        first, last = edge_samples(service.process, seconds)
         # Keep up the load: the last responses would arrive sooner if the clients stopped sending requests.
         while sum(each.ended > last.at for each in read(RECORDS)) < clients and time.monotonic() < last.at + LIMIT_S:
             time.sleep(0.1)
@@ -120,7 +120,7 @@ def summed_up(
     return Measurement(what, route, clients, numbers, counts, steps, replica_cpu, busy_cores)
 
 
-def _samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
+def edge_samples(process: psutil.Process, seconds: float) -> tuple[Sample, Sample]:
     """Sample at the beginning and at the end. The second sample has the last CPU times of processes that exited."""
     time.sleep(WARM_UP_S)
     first, spent = sample(process), dict[int, float]()

@@ -1,14 +1,17 @@
 """Figures that the load tools derive from requests and from samples, and the verdict of a soak."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import StatisticsError
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from load_tests.bench import measurement
 from load_tests.bench.measurement import Measurement, summed_up
 from load_tests.bench.report import over_rounds
 from load_tests.processes import GALLERY_FILES, MEMORY, OPEN_FILES, RESOURCES, Sample
@@ -54,6 +57,15 @@ def test_rates_and_times_are_those_of_answers_only() -> None:
     assert (found.counts, found.steps) == ({"answers": 4, "refused": 2, "failed": 1}, {"total": 5.0})
     assert found.replica_cpu == pytest.approx({"ingress": 7.5 / 4.5})
     assert found.busy_cores == 2.5
+
+
+def test_cpu_times_of_processes_that_exit_during_a_measurement_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    edges = iter([Sample(time.monotonic(), {1: 1.0, 2: 1.0}, 0, {}, {}), Sample(0, {2: 4.0}, 0, {}, {})])
+    monkeypatch.setattr(measurement, "WARM_UP_S", 0)
+    monkeypatch.setattr(measurement, "sample", lambda _: next(edges))
+    monkeypatch.setattr(measurement, "cpu_times", lambda _: {1: 2.5, 2: 3.0})
+    _, last = measurement.edge_samples(psutil.Process(), 0.1)
+    assert last.cpu == {1: 2.5, 2: 4.0}
 
 
 def test_a_measurement_without_an_answer_is_none() -> None:

@@ -77,7 +77,7 @@ class ExactSearch:
             refreshing = asyncio.create_task(faces.refresh(self._most_bytes, self._mirrors))
             try:
                 # Both get the newest version. The table provides the subjects' metadata.
-                table = await faces.latest()
+                newest = await faces.latest_version()
             finally:
                 # If the table is gone, its mirror must not be written after the search has failed.
                 mirror = await refreshing
@@ -85,7 +85,7 @@ class ExactSearch:
                 return None
             self._make_room(faces, tables)
             if (hits := await asyncio.to_thread(best_subjects, mirror.files, probes, count, self._threads)) is not None:
-                return await described(table, hits) if faces.has_metadata else hits
+                return await described(newest, hits)
 
     def _make_room(self, faces: FaceTable, tables: Tables) -> None:
         others = [each for each in tables.values() if each.mirror and each is not faces]

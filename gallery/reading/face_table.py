@@ -11,8 +11,7 @@ from gallery.search.index_search import IndexSearch
 from gallery.search.mirror import Mirror
 from gallery.search.mirror_files import face_bytes
 from gallery.search.probe_queue import ProbeQueue
-from gallery.storage.latest_table import LatestTable
-from gallery.storage.metadata import COLUMN
+from gallery.storage.latest_table import LatestTable, TableVersion
 from gallery.storage.removals import RemovalFeed
 
 
@@ -55,13 +54,11 @@ class FaceTable:
 
     async def latest(self) -> AsyncTable:
         """Return the table at its latest version."""
-        table, _ = await self._latest.latest()
-        return table
+        return (await self.latest_version()).table
 
-    @property
-    def has_metadata(self) -> bool:
-        """Whether any subject had metadata at the version that was returned last."""
-        return COLUMN.name in self._latest.columns
+    async def latest_version(self) -> TableVersion:
+        """Return the table at its latest version, with the version's number and columns."""
+        return await self._latest.latest()
 
     async def check(self) -> None:
         """Open the latest version and, if an operation failed before, read all its rows.

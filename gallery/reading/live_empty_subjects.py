@@ -47,9 +47,10 @@ class LiveEmptySubjects:
         async with self._lock:
             if self._latest_table is None and await open_empty(self._connection, self._name):
                 self._latest_table = LatestTable(self._connection, beside(self._name, "empty"))
-            table, version = await self._latest_table.latest() if self._latest_table else (None, -1)
+            newest = await self._latest_table.latest() if self._latest_table else None
+            version = newest.number if newest else -1
             if self._listed is None or version != self._version:
-                rows = EMPTY_SCHEMA.empty_table() if table is None else await table.query().to_arrow()
+                rows = await newest.table.query().to_arrow() if newest else EMPTY_SCHEMA.empty_table()
                 listed = await asyncio.to_thread(_sorted_ids, rows)
                 self._listed, self._version = listed, version
             return self._listed

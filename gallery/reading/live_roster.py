@@ -10,7 +10,7 @@ from lancedb import AsyncConnection, AsyncTable
 
 from gallery.reading.roster import Roster, summary
 from gallery.records import Statistics, subject_key
-from gallery.storage.latest_table import LatestTable
+from gallery.storage.latest_table import LatestTable, TableVersion
 from gallery.storage.memory import return_memory
 from gallery.storage.removals import MANY, RemovalFeed
 from gallery.storage.tables import one_of
@@ -53,31 +53,32 @@ class LiveRoster:
     async def latest(self) -> Roster:
         """Return the roster of the table's latest version."""
         async with self._lock:
-            table, version = await self._opened()
-            if self._roster is not None and version == self._version:
+            newest = await self._opened()
+            if self._roster is not None and newest.number == self._version:
                 return self._roster
-            return (await self._refreshed(table, version))[0]
+            return (await self._refreshed(newest))[0]
 
     async def statistics(self) -> Statistics:
         """Return the statistics of the table's latest version. If it has not changed, this needs no roster."""
         async with self._lock:
-            table, version = await self._opened()
-            if self._statistics is not None and version == self._version:
+            newest = await self._opened()
+            if self._statistics is not None and newest.number == self._version:
                 return self._statistics
-            return (await self._refreshed(table, version))[1]
+            return (await self._refreshed(newest))[1]
 
-    async def _opened(self) -> tuple[AsyncTable, int]:
+    async def _opened(self) -> TableVersion:
         self.asked = time.monotonic()
         return await self._latest.latest()
 
-    async def _refreshed(self, table: AsyncTable, version: int) -> tuple[Roster, Statistics]:
+    async def _refreshed(self, newest: TableVersion) -> tuple[Roster, Statistics]:
+        table = newest.table
         roster, commit = await self._updated(table) or await self._read(table)
         size = (await table.stats())["total_bytes"]  # type: ignore[index]
         # Commits are numbered by the time in nanoseconds.
         changed = datetime.fromtimestamp(max(commit, self._removals.newest, 0) / 1e9, UTC)
         statistics = Statistics(roster.faces, roster.subjects, size, changed)
         # Assigned together, because a caller that gives up may cancel any of the steps above.
-        self._roster, self._statistics, self._version, self._commit = roster, statistics, version, commit
+        self._roster, self._statistics, self._version, self._commit = roster, statistics, newest.number, commit
         return roster, statistics
 
     async def _read(self, table: AsyncTable) -> tuple[Roster, int]:

@@ -31,7 +31,7 @@ from gallery.records import (
     Subject,
     subject_key,
 )
-from gallery.storage.metadata import described, texts_of_subjects
+from gallery.storage.metadata import COLUMN, described, texts_of_subjects
 from gallery.storage.stored_faces import StoredFaces
 from gallery.unit_vectors import normalised
 from project.request_error import RequestError
@@ -166,10 +166,8 @@ class Reader(FaceReads):
         by_key = {subject_key(subject): subject for subject in subjects}
 
         async def ask(faces: FaceTable) -> dict[str, Metadata]:
-            table = await faces.latest()
-            if not faces.has_metadata:
-                return {}
-            texts = await texts_of_subjects(table, list(by_key))
+            newest = await faces.latest_version()
+            texts = await texts_of_subjects(newest.table, list(by_key)) if COLUMN.name in newest.columns else {}
             return {by_key[key]: metadata for key, text in texts.items() if (metadata := decoded(text)) is not None}
 
         return await self._gallery.read(await self.collection(name), ask)
@@ -194,9 +192,8 @@ class Reader(FaceReads):
         async def ask(faces: FaceTable) -> list[list[Hit]]:
             hits = await self._exact.find(faces, self._gallery.tables, unit, count)
             if hits is None:
-                table = await faces.latest()
-                hits = [await faces.index.best(table, probe, count) for probe in unit]
-                return await described(table, hits) if faces.has_metadata else hits
+                newest = await faces.latest_version()
+                return await described(newest, [await faces.index.best(newest.table, probe, count) for probe in unit])
             return hits
 
         return collection, await self._gallery.read(collection, ask)

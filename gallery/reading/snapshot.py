@@ -51,13 +51,15 @@ class Snapshot:
             Exception: the registry cannot be read.
         """
         # The query may already return rows newer than `version`. They are then read again next time.
-        table, version = await self.registry.latest()
-        if version == self.version:
+        newest = await self.registry.latest()
+        if newest.number == self.version:
             return self
-        found = map(collection_of, await table.query().where("NOT dropped").to_list())
+        found = map(collection_of, await newest.table.query().where("NOT dropped").to_list())
         collections = {collection.name: collection for collection in sorted(found, key=lambda each: each.name)}
         faces = {
             each.table: self.faces.get(each.table) or FaceTable(self.connection, each.table, each.kind.size)
             for each in collections.values()
         }
-        return Snapshot(self.connection, self.registry, version, MappingProxyType(collections), MappingProxyType(faces))
+        return Snapshot(
+            self.connection, self.registry, newest.number, MappingProxyType(collections), MappingProxyType(faces)
+        )

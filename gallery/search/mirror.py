@@ -69,7 +69,7 @@ class Mirror:
         the log. All queries read the same version, so the mirror never mixes two versions.
         """
         async with self._refreshing:
-            _, version = await self._latest.latest()
+            version = (await self._latest.latest()).number
             files = self.files
             if files and files.version == version and not (files.moves % 2 or files.deleted):
                 return
@@ -90,7 +90,8 @@ class Mirror:
 
     async def _follow(self, files: MirrorFiles) -> None:
         """Update `files` to the table's latest version, and use them."""
-        table, version = await self._latest.latest()
+        newest = await self._latest.latest()
+        table, version = newest.table, newest.number
         # Files found in the folder may be those of an earlier version, or of a gallery that was here before.
         known, faces = files is self.files or files.version == -1, len(files)
         if not known or (files.version != version and not await self._follow_commits(files, table, version)):

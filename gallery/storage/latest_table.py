@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +17,21 @@ SETTLED_S = 3.0
 seconds, so a second change within that time may not be visible in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """A table and its latest version.
+
+    Attributes:
+        table: all callers get the same handle, so another call may check out a newer version while one reads.
+        number: number of the version.
+        columns: names of its columns.
+    """
+
+    table: AsyncTable
+    number: int
+    columns: Sequence[str]
+
+
 class LatestTable:
     """Follows a table of the gallery, so that each use sees every acknowledged change.
 
@@ -25,26 +41,19 @@ class LatestTable:
     Args:
         connection: opens the table on first use.
         name: name of the table.
-
-    Attributes:
-        columns: names of the table's columns at the version that was returned last.
     """
 
     def __init__(self, connection: AsyncConnection, name: str) -> None:
-        self.columns: Sequence[str] = ()
         self._connection = connection
         self._name = name
         self._versions = None if "://" in connection.uri else Path(connection.uri) / f"{name}.lance" / "_versions"
-        self._table: AsyncTable | None = None
-        self._version = -1
+        self._newest: TableVersion | None = None
         self._trace: Trace | None = None
         self._since = 0.0
         self._settled = False
 
-    async def latest(self) -> tuple[AsyncTable, int]:
-        """Return the table at its latest version, and the number of the version.
-
-        All callers get the same handle, so another call may check out a newer version while one reads.
+    async def latest(self) -> TableVersion:
+        """Return the table at its latest version.
 
         Raises:
             Exception: one of `gallery.storage.tables.UNREADABLE`.
@@ -53,17 +62,23 @@ class LatestTable:
         trace, now = self._folder_trace(), time.monotonic()
         if trace != self._trace:
             self._trace, self._since, self._settled = trace, now, False
-        if self._table is None:
-            self._table = await self._connection.open_table(self._name)
-        if not self._settled:
-            await self._table.checkout_latest()
-            version = await self._table.version()
-            if version != self._version:
-                self.columns = (await self._table.schema()).names
-                self._version = version
+        newest = self._newest
+        if newest is None or not self._settled:
+            newest = self._newest = await self._checked_out(newest)
             if trace is not None and trace == self._trace:
                 self._settled = now - self._since > SETTLED_S
-        return self._table, self._version
+        return newest
+
+    async def _checked_out(self, known: TableVersion | None) -> TableVersion:
+        """Check out the latest version. Returns `known` if that is the latest."""
+        table = known.table if known else await self._connection.open_table(self._name)
+        await table.checkout_latest()
+        number = await table.version()
+        while known is None or known.number != number:
+            known = TableVersion(table, number, (await table.schema()).names)
+            # Another call may have checked out a newer version in the meantime.
+            number = await table.version()
+        return known
 
     def _folder_trace(self) -> Trace | None:
         """Return the trace of the table's versions; None in an object store, or if there is no folder."""

@@ -14,6 +14,7 @@ from lancedb import AsyncTable
 from gallery.errors import subject_not_found
 from gallery.metadata_format import decoded, encoded, parsed
 from gallery.records import Hit, subject_key
+from gallery.storage.latest_table import TableVersion
 from gallery.storage.tables import one_of, rows, with_column
 
 COLUMN = pa.field("metadata", pa.string())
@@ -31,12 +32,12 @@ async def texts_of_subjects(table: AsyncTable, keys: Sequence[str]) -> dict[str,
     return {row["subject_key"]: row.get(COLUMN.name) for row in found}
 
 
-async def described(table: AsyncTable, found: list[list[Hit]]) -> list[list[Hit]]:
-    """Return search hits with the metadata of their subjects, from a table that has the column for it."""
-    ids = {hit.face_id for hits in found for hit in hits}
+async def described(newest: TableVersion, found: list[list[Hit]]) -> list[list[Hit]]:
+    """Return search hits with the metadata of their subjects."""
+    ids = {hit.face_id for hits in found for hit in hits} if COLUMN.name in newest.columns else set()
     if not ids:
         return found
-    stored: Any = await rows(table, one_of("id", sorted(ids)), ["id", COLUMN.name])
+    stored: Any = await rows(newest.table, one_of("id", sorted(ids)), ["id", COLUMN.name])
     texts = {row["id"]: row[COLUMN.name] for row in stored}
     return [[replace(hit, metadata=decoded(texts.get(hit.face_id))) for hit in hits] for hits in found]
 

@@ -117,7 +117,7 @@ class Maintainer:
         This is a change that replaces rows. It excludes maintenance, because an index that is being built would miss
         the replaced rows.
         """
-        name = opened.collection.name
+        name, opened.gathering = opened.collection.name, True
         try:
             async with self._registry.maintain(name), opened.locks.changing(removes=True):
                 table, rows = opened.table, f"commit > {after}"
@@ -132,6 +132,8 @@ class Maintainer:
             # Not at once again. If the problem lasts, the next merge of the files reports it.
             opened.ungathered = min(opened.ungathered, GATHER_COMMITS // 2)
             logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
+        finally:
+            opened.gathering = False
 
     async def _optimise(self, opened: OpenCollection) -> None:
         # In an object store, another writer may add faces at any time.
@@ -179,4 +181,5 @@ class Maintainer:
 def _is_due(opened: OpenCollection) -> bool:
     """Whether a collection should be optimised. Not while it is cleaned, so that the others do not wait for it."""
     due = opened.commits >= FEW_COMMITS or opened.new_rows >= maintenance.SCATTERED_ROWS
-    return due and not opened.locks.maintenance.locked()
+    # Gathering ends soon.
+    return due and (opened.gathering or not opened.locks.maintenance.locked())

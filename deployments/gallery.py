@@ -10,20 +10,22 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
 
 from ray import serve
 from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
 from deployments.usage import Usage
-from gallery.errors import is_full
+from gallery.errors import UnopenedError, is_full, unreachable
 from gallery.location import Location
 from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
 from project.request_error import RequestError
 
 logger = logging.getLogger("ray.serve")
+
+Answer = TypeVar("Answer")
 
 WRITER_PATIENCE_S = 60
 """How long a new writer waits for its predecessor to release the gallery, in seconds."""
@@ -85,7 +87,7 @@ class GalleryWriter:
             return RequestError("STORAGE_FULL", "The gallery's disk is full; the change was not made")
 
     async def ready(self) -> None:
-        """Do nothing: if the replica responds, the gallery is open."""
+        """Do nothing: if the replica responds, the gallery was opened."""
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
@@ -97,7 +99,7 @@ class GalleryWriter:
         self, what: str, work: Callable[[], Awaitable[object]], seconds: float, urgent: Callable[[], bool] = bool
     ) -> None:
         """Do `work` every `seconds`, or soon if it is `urgent`."""
-        waited, step = 0.0, min(URGENT_PERIOD_S, seconds)
+        waited, step, problem = 0.0, min(URGENT_PERIOD_S, seconds), ""
         while True:
             await asyncio.sleep(step)
             waited += step
@@ -105,9 +107,14 @@ class GalleryWriter:
                 continue
             try:
                 await work()
-            except Exception:
-                # The gallery still works, and the timer will try again.
-                logger.exception("gallery: the timer could not %s", what)
+            except Exception as error:
+                # The timer will try again. A problem that lasts is logged once.
+                if repr(error) != problem:
+                    expected = isinstance(error, RequestError | OSError)
+                    logger.error("gallery: the timer could not %s: %r", what, error, exc_info=not expected)  # noqa: TRY400
+                problem = repr(error)
+            else:
+                problem = ""
             waited = 0.0
 
 
@@ -129,6 +136,7 @@ class GalleryReader:
         await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
         self._report = ReaderReport()
+        self._problem: BaseException | None = None
         self._metrics = GalleryMetrics()
         self._usage = Usage(time.process_time, workers=1)
         self._timers = [
@@ -138,23 +146,32 @@ class GalleryReader:
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
         """Perform an operation of `GalleryReads`. `RequestError` is returned, not raised."""
-        try:
-            return await getattr(self._reader, operation)(*args, **options)
-        except RequestError as refused:
-            return refused
+        return await self._answered(getattr(self._reader, operation)(*args, **options))
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Return what the replica uses; Serve passes it on to the autoscaling policy."""
         return self._usage.measure()
 
-    async def ready(self) -> ReaderReport:
-        """Return what the last checks found.
+    async def ready(self) -> ReaderReport | RequestError:
+        """Return what the last checks found; ``UNAVAILABLE`` if the gallery cannot be opened."""
+        answer = await self._answered(self._reader.collections())
+        problem = (answer.__cause__ or answer) if isinstance(answer, RequestError) else None
+        if problem and not self._problem:
+            logger.warning("gallery: it cannot be opened: %s", problem)
+        if self._problem and not problem:
+            logger.info("gallery: it is open again")
+        self._problem = problem
+        return answer if isinstance(answer, RequestError) else self._report
 
-        Raises:
-            Exception: the gallery cannot be opened.
-        """
-        await self._reader.collections()
-        return self._report
+    async def _answered(self, work: Awaitable[Answer]) -> Answer | RequestError:
+        try:
+            return await work
+        except RequestError as refused:
+            return refused
+        except UnopenedError as error:
+            answer = unreachable()
+            answer.__cause__ = error
+            return answer
 
     async def _check(self) -> None:
         unreadable = await self._reader.unreadable()
@@ -171,8 +188,9 @@ class GalleryReader:
             try:
                 await check()
             except Exception as error:
-                # The gallery does not exist or cannot be read; `ready` fails as well.
-                logger.warning("gallery: the %s cannot be checked: %r", what, error)
+                # `ready` logs that the gallery cannot be opened.
+                if not self._problem:
+                    logger.warning("gallery: the %s cannot be checked: %r", what, error)
             await asyncio.sleep(CHECK_PERIOD_S)
 
 

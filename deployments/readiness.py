@@ -10,6 +10,7 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 
+from project.request_error import RequestError
 from telemetry.tracing import suppress_spans
 
 logger = logging.getLogger("ray.serve")
@@ -39,7 +40,7 @@ class Readiness:
 
     Args:
         stage: name of the stage in the log.
-        ask: calls the stage; raises an error if it is not ready.
+        ask: calls the stage; raises an error, or returns a `RequestError`, if it is not ready.
 
     Attributes:
         ready: whether the stage responds; False until the first response.
@@ -87,10 +88,13 @@ class Readiness:
 
     async def _asked(self) -> Any:
         try:
-            return await self._ask()
+            answer = await self._ask()
         except RayActorError:
             # One replica died; another may respond.
-            return await self._ask()
+            answer = await self._ask()
+        if isinstance(answer, RequestError):
+            raise answer
+        return answer
 
     def _judge_by_calls(self, problem: str) -> None:
         self._judge("" if time.monotonic() - self._answered < MAX_SILENCE_S else problem)

@@ -6,6 +6,10 @@ from gallery.records import Collection
 from project.request_error import RequestError
 
 
+class UnopenedError(OSError):
+    """A gallery cannot be opened, for example because its folder was unmounted."""
+
+
 def not_found(name: str) -> RequestError:
     """Return the error for a collection that does not exist."""
     return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
@@ -30,6 +34,11 @@ def face_not_found() -> RequestError:
 def unreadable(name: str) -> RequestError:
     """Return the error for a collection whose files are damaged or missing. The cause is only logged."""
     return RequestError("COLLECTION_UNREADABLE", f"The files of the collection {name} cannot be read")
+
+
+def unreachable() -> RequestError:
+    """Return the error for requests while the gallery cannot be opened. The cause is only logged."""
+    return RequestError("UNAVAILABLE", "The gallery's files cannot be reached")
 
 
 def key_reused() -> RequestError:

@@ -5,14 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gallery.errors import contract_mismatch, not_found, unreadable
+from gallery.errors import UnopenedError, contract_mismatch, not_found, unreadable
 from gallery.location import Location
 from gallery.reading.exact_search import Tables
 from gallery.reading.face_table import FaceTable
 from gallery.reading.snapshot import Snapshot
 from gallery.records import Collection
 from gallery.storage.object_store import PATIENCE_S, store_errors, store_unavailable
-from gallery.storage.tables import UNREADABLE
+from gallery.storage.tables import UNREADABLE, is_missing
 
 logger = logging.getLogger("ray.serve")
 
@@ -95,6 +95,7 @@ class LiveGallery:
         Calls that arrive during a check share the next one, which sees all changes acknowledged before them.
 
         Raises:
+            UnopenedError: the registry cannot be read.
             RequestError: ``UNAVAILABLE``: an object store has a problem, or does not respond.
         """
         earlier = self._checks
@@ -109,16 +110,25 @@ class LiveGallery:
                     return snapshot
         except TimeoutError as error:
             raise store_unavailable("does not respond") from error
+        except UNREADABLE as error:
+            raise UnopenedError(str(error)) from error
 
     async def _newest(self, failed: FaceTable | None) -> Snapshot:
+        problem: Exception | None = None
         if self._snapshot is not None and failed is None:
             try:
                 with store_errors():
                     return await self._snapshot.latest()
             except UNREADABLE as error:
-                logger.warning("gallery: reopening the gallery after %r", error)
+                problem = error
+        if is_missing(self._location):
+            # LanceDB would create the folder.
+            raise FileNotFoundError(f"there is no gallery at {self._location.folder}") from problem
         kept = {name: table for name, table in self.tables.items() if table is not failed}
-        return await Snapshot.open(self._location, kept)
+        snapshot = await Snapshot.open(self._location, kept)
+        if problem:
+            logger.warning("gallery: reopened the gallery after %r", problem)
+        return snapshot
 
     def _follow(self, snapshot: Snapshot) -> Snapshot:
         if snapshot is not self._snapshot:

@@ -60,7 +60,7 @@ class Reader(FaceReads):
         """Return all collections, sorted by name.
 
         Raises:
-            Exception: the registry cannot be read.
+            UnopenedError: the registry cannot be read.
         """
         return list((await self._gallery.latest()).collections.values())
 
@@ -76,7 +76,7 @@ class Reader(FaceReads):
         """Return the names of collections whose newest version does not open, or that failed and still cannot be read.
 
         Raises:
-            Exception: the registry cannot be read.
+            UnopenedError: the registry cannot be read.
         """
 
         async def check(faces: FaceTable) -> None:

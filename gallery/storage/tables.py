@@ -1,6 +1,7 @@
 """The schemas of the registry and of the tables of faces, their rows, and filters."""
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -100,6 +101,11 @@ async def open_if_created(connection: AsyncConnection, name: str) -> AsyncTable 
         if listed or (folder and any((folder / "_versions").glob("*.manifest"))):
             raise
         return None
+
+
+def is_missing(location: Location) -> bool:
+    """Whether a gallery in a folder has no registry, because it was not created yet, or was moved or unmounted."""
+    return location.folder is not None and not os.path.isdir(location.folder / f"{REGISTRY}.lance")
 
 
 async def wait_until_created(location: Location, seconds: float) -> None:

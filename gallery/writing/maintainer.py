@@ -172,7 +172,7 @@ class Maintainer:
     async def _clean_up_registry(self) -> None:
         """Erase the names of dropped collections."""
         table = self._registry.table
-        async with self._registry.changing:
+        async with self._registry.changing():
             if await table.version() != self._clean_registry:
                 await self._maintenance(table, CollectionLocks()).clean()
                 self._clean_registry = await table.version()

@@ -5,15 +5,15 @@ import logging
 import time
 import uuid
 from asyncio import Lock
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 
-from gallery.errors import contract_mismatch, not_empty, not_found, unreadable
+from gallery.errors import contract_mismatch, not_empty, not_found, unreachable, unreadable
 from gallery.location import Location
 from gallery.records import Collection, EmbeddingKind
 from gallery.search import mirror_folder
@@ -30,6 +30,7 @@ from gallery.storage.tables import (
     collection_of,
     description,
     faces_schema,
+    is_missing,
 )
 from gallery.writing.known_keys import KnownKeys
 from project.request_error import RequestError
@@ -109,14 +110,13 @@ class Registry:
         location: where the gallery is stored.
         connection: the connection to the gallery.
         table: the table that lists the collections.
-        changing: lock of that table.
     """
 
     def __init__(self, location: Location, connection: AsyncConnection, table: AsyncTable) -> None:
         self.location = location
         self.connection = connection
         self.table = table
-        self.changing = Lock()
+        self._lock = Lock()
         self._newest_commit = 0
         self._open: dict[str, OpenCollection] = {}
         self._version = -1
@@ -145,7 +145,7 @@ class Registry:
         async with AsyncExitStack() as held:
             for opened in list(self._open.values()):
                 await held.enter_async_context(opened.locks.everything())
-            await held.enter_async_context(self.changing)
+            await held.enter_async_context(self._lock)
             self.connection.close()
 
     @property
@@ -158,7 +158,7 @@ class Registry:
 
     async def create(self, name: str, kind: EmbeddingKind, threshold: float | None, exist_ok: bool) -> Collection:
         """Create an empty collection; see `gallery.writing.writer.Writer.create`."""
-        async with self._following():
+        async with self.changing():
             if name in self._open:
                 known = self._open[name].collection
                 if exist_ok and known.kind == kind:
@@ -175,7 +175,7 @@ class Registry:
 
     async def set_threshold(self, name: str, threshold: float | None) -> Collection:
         """Set a collection's threshold; see `gallery.writing.writer.Writer.set_threshold`."""
-        async with self._following():
+        async with self.changing():
             opened = self._known(name)
             collection = dataclasses.replace(opened.collection, threshold=threshold)
             await self.register(collection)
@@ -185,15 +185,14 @@ class Registry:
     async def drop(self, name: str, only_empty: bool) -> None:
         """Delete a collection; see `gallery.writing.writer.Writer.drop`."""
         opened = await self._named(name)
-        with store_errors():
-            async with opened.locks.everything(), self.changing:
-                self._check_open(opened)
-                if only_empty:
-                    await opened.table.checkout_latest()
-                    if faces := await opened.table.count_rows():
-                        raise not_empty(faces)
-                await self.register(opened.collection, dropped=True)
-                await self._complete_drop(opened.collection)
+        async with opened.locks.everything(), self.changing():
+            self._check_open(opened)
+            if only_empty:
+                await opened.table.checkout_latest()
+                if faces := await opened.table.count_rows():
+                    raise not_empty(faces)
+            await self.register(opened.collection, dropped=True)
+            await self._complete_drop(opened.collection)
 
     @asynccontextmanager
     async def change(
@@ -253,7 +252,7 @@ class Registry:
 
     async def _named(self, name: str) -> OpenCollection:
         if self.location.folder is None:
-            async with self._following():
+            async with self.changing():
                 pass
         return self._known(name)
 
@@ -263,10 +262,10 @@ class Registry:
         return self._open[name]
 
     @asynccontextmanager
-    async def _following(self) -> AsyncIterator[None]:
+    async def changing(self) -> AsyncIterator[None]:
         """Lock the table. In an object store, also read what another writer has changed; a folder has one writer."""
-        with store_errors():
-            async with self.changing:
+        async with self._lock:
+            with self._reachable():
                 if self.location.folder is None:
                     await self._follow()
                 yield
@@ -298,7 +297,7 @@ class Registry:
         self._check_open(opened)
         table = opened.table
         try:
-            with store_errors():
+            with self._reachable():
                 if self.location.folder is None:
                     # Another writer may have changed the table.
                     await table.checkout_latest()
@@ -312,6 +311,21 @@ class Registry:
                 raise
             logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
             raise unreadable(collection.name) from error
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Raise ``UNAVAILABLE`` if the object store makes the block fail, or the folder is missing before or after it.
+
+        Lance would create a missing folder, and changes in it would be lost once the gallery is back.
+        """
+        if is_missing(self.location):
+            raise unreachable()
+        with store_errors():
+            try:
+                yield
+            finally:
+                if is_missing(self.location):
+                    raise unreachable()
 
     async def _complete_drop(self, collection: Collection) -> None:
         await self.connection.drop_table(collection.table, ignore_missing=True)

@@ -19,7 +19,7 @@ from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
 from gallery.reading.size import Size
-from gallery.records import EmbeddingKind, IndexHealth, NewFace
+from gallery.records import EmbeddingKind, IndexHealth, NewFace, ReaderReport
 from gallery.writing.writer import Writer
 from telemetry.request_record import recording
 from tests.deployments.handles import Answers, handle
@@ -98,8 +98,7 @@ async def test_the_gallery_is_ready_once_both_answer_and_lists_damaged_collectio
     monkeypatch.setattr(deployments.gallery, "READER_PATIENCE_S", 0)
     monkeypatch.setattr(readiness, "PERIOD_S", 0.01)
     reader = await started_reader(tmp_path)
-    with pytest.raises(ValueError, match="not found"):
-        await reader.ready()
+    assert (await reader.ready()).code == "UNAVAILABLE"
     writer = await started_writer(tmp_path)
     gallery = RemoteGallery(handle(writer), handle(reader))
     await gallery.create("staff", KIND, None)
@@ -127,6 +126,25 @@ async def test_a_new_writer_optimises_soon(tmp_path: Path, monkeypatch: pytest.M
     await writer.close()
     await started_writer(tmp_path)
     await eventually(lambda: optimise.called)
+
+
+async def test_a_missing_folder_is_logged_once_and_requests_are_unavailable(tmp_path: Path) -> None:
+    folder = tmp_path / "gallery"
+    await started_writer(folder)
+    reader = await started_reader(folder)
+    away = folder.rename(tmp_path / "away")
+    with serve_log() as log:
+        for _ in range(3):
+            assert (await reader.ready()).code == "UNAVAILABLE"
+        assert (await reader.call("collections")).code == "UNAVAILABLE"
+        away.rename(folder)
+        for _ in range(2):
+            assert await reader.call("collections") == []
+            assert isinstance(await reader.ready(), ReaderReport)
+    assert [record.getMessage() for record in log] == [
+        f"gallery: it cannot be opened: there is no gallery at {folder}",
+        "gallery: it is open again",
+    ]
 
 
 def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gallery.errors import UnopenedError
 from gallery.reading.reader import Reader
 from gallery.reading.size import Size, SizeCounter
 from gallery.records import EmbeddingKind, NewFace
@@ -188,8 +189,9 @@ async def test_a_collection_may_be_dropped_during_a_search(
 async def test_a_gallery_that_replaced_another_is_read(location: Storage, reader: Reader) -> None:
     old, new = vectors(2)
     for ask in (reader.collections, reader.unreadable):
-        with pytest.raises(ValueError, match="collections"):
+        with pytest.raises(UnopenedError, match="no gallery"):
             await ask()
+        assert not location.files.exists()
     async with writing(location) as writer:
         await enrol(writer, face("Ada", old))
         assert await found(reader, old) == ["Ada"]

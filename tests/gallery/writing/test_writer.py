@@ -404,3 +404,19 @@ async def test_a_failed_clean_up_of_one_collection_does_not_prevent_those_of_oth
     with pytest.raises(RuntimeError, match="killed"):
         await writer.clean()
     assert location.traces([gone]) == []
+
+
+async def test_no_change_is_made_while_the_folder_is_missing(location: Storage, writer: Writer, reader: Reader) -> None:
+    away = location.files.rename(location.files.with_name("away"))
+    for change in (
+        enrol(writer, face("Ada")),
+        writer.create("new", KIND, None),
+        writer.set_threshold(NAME, 0.5),
+        writer.drop(NAME),
+        writer.clean(),
+    ):
+        assert await refusal(change) == "UNAVAILABLE"
+    assert not location.files.exists()
+    away.rename(location.files)
+    assert await enrol(writer, face("Ada")) == ["enrolled"]
+    assert [each.name for each in await reader.collections()] == [NAME]

@@ -7,8 +7,7 @@ their processing time, ``detector-busy``; and the parts of the detector's proces
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from statistics import median
+from collections.abc import Mapping
 
 NETWORK_TASKS = ("liveness", "embedder", "pose", "eyes")
 """The tasks whose stages are called after the detector, in parallel."""
@@ -73,12 +72,3 @@ def with_derived_steps(steps: Mapping[str, float], client: float) -> dict[str, f
     if {"total", "ingress", "detector"} <= steps.keys() and any(task in steps for task in NETWORK_TASKS):
         found["networks"] = steps["total"] - steps["ingress"] - steps["detector"]
     return found
-
-
-def medians(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Return the median of each figure over the mappings that have it."""
-    values: dict[str, list[float]] = {}
-    for each in figures:
-        for name, value in each.items():
-            values.setdefault(name, []).append(value)
-    return {name: median(entries) for name, entries in values.items()}

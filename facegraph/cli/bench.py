@@ -13,7 +13,8 @@ from facegraph.cli.output import escaped, print_json, print_line, stderr, stdout
 from facegraph.cli.service_client import service_client
 from facegraph.client import LivenessPolicy
 from facegraph.client.schemas import given
-from facegraph.step_times import STEPS, medians
+from facegraph.medians import medians_by_name
+from facegraph.step_times import STEPS
 
 PERCENTILES = (50, 95, 99)
 
@@ -59,7 +60,7 @@ def _summary(result: LoadResult) -> dict[str, object]:
         "answers_per_s": result.rate,
         **{f"p{percent}_ms": result.percentile(percent) for percent in PERCENTILES},
         "errors": dict(result.errors),
-        "steps_ms": medians(result.answers),
+        "steps_ms": medians_by_name(result.answers),
     }
 
 
@@ -71,7 +72,7 @@ def _show(result: LoadResult) -> None:
         print_line(f"[yellow]{count}[/] {escaped(code)}")
     table = Table("where the time went (medians)", box=None, padding=(0, 2, 0, 0))
     table.add_column("ms", justify="right")
-    found = medians(result.answers)
+    found = medians_by_name(result.answers)
     for name, label in STEPS.items():
         if name in found:
             table.add_row(label, f"{found[name]:.1f}")

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import typer
 
-from facegraph.step_times import medians
+from facegraph.medians import medians_by_name
 from load_tests import RESULTS
 from load_tests.processes import MEMORY, Sample, cpu_times, sample
 from load_tests.programs import RunningService, comparing, load, running_program
@@ -115,7 +115,7 @@ def summed_up(
         "replicas": len(last.replicas),
     }
     counts = {"answers": len(answers), "refused": refused, "failed": failed}
-    steps = medians(each.details.get("steps", {}) for each in answers)
+    steps = medians_by_name(each.details.get("steps", {}) for each in answers)
     busy_cores = (last.machine_cpu - first.machine_cpu) / seconds
     return Measurement(what, route, clients, numbers, counts, steps, replica_cpu, busy_cores)
 

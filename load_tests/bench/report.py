@@ -12,7 +12,8 @@ from statistics import median
 
 from rich.table import Table
 
-from facegraph.step_times import STEPS, medians
+from facegraph.medians import medians_by_name
+from facegraph.step_times import STEPS
 from load_tests.bench.measurement import Measurement
 from load_tests.results import table
 
@@ -38,10 +39,10 @@ def over_rounds(rounds: Iterable[Round]) -> list[Measurement]:
         newest = entries[-1]
         typical = replace(
             newest,
-            numbers=medians(each.numbers for each in entries),
+            numbers=medians_by_name(each.numbers for each in entries),
             counts={name: sum(each.counts[name] for each in entries) for name in newest.counts},
-            steps=medians(each.steps for each in entries),
-            replica_cpu=medians(each.replica_cpu for each in entries),
+            steps=medians_by_name(each.steps for each in entries),
+            replica_cpu=medians_by_name(each.replica_cpu for each in entries),
             busy_cores=median(each.busy_cores for each in entries),
         )
         found.append(typical)

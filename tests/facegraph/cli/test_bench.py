@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from facegraph.cli import load_generator
-from facegraph.step_times import medians, parse_server_timing, with_derived_steps
+from facegraph.step_times import parse_server_timing, with_derived_steps
 from tests.facegraph.cli import Run
 from tests.fakes import People
 
@@ -90,7 +90,3 @@ def test_further_steps_are_derived() -> None:
         "networks": 38.0,
     }
     assert with_derived_steps({}, 12.0) == {"client": 12.0}
-
-
-def test_medians_are_over_the_responses_that_have_the_step() -> None:
-    assert medians([{"a": 1.0, "b": 5.0}, {"a": 9.0}, {"a": 2.0}]) == {"a": 2.0, "b": 5.0}

@@ -42,7 +42,7 @@ def bench_command(
     is 1 if the first request fails.
     """
     stderr.print(f"measuring {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
-    options = given({"detector": detector, "embedder": embedder, "liveness": liveness})
+    options = given(locals(), ["detector", "embedder", "liveness"])
     # The first request is not counted. If it fails, the command fails with its error.
     with service_client(url, api_key, retries=0) as client:
         client.verify(photo, other, **options)

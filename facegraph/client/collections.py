@@ -54,7 +54,7 @@ def put_collection(
     return ApiCall(
         method="PUT",
         path=api_path("collections", name),
-        json=given({"embedder": embedder}) | ({} if threshold == "keep" else {"threshold": threshold}),
+        json=given(locals(), ["embedder"]) | ({} if threshold == "keep" else {"threshold": threshold}),
         decode=partial(decode, Collection),
     )
 

@@ -32,7 +32,7 @@ def import_embeddings(collection: str, data: bytes, *, contract: str | None = No
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "import"),
-        params=given({"contract": contract}),
+        params=given(locals(), import_embeddings.__kwdefaults__),
         content=data,
         headers={"Content-Type": _PARQUET if data.startswith(_PARQUET_BEGINNING) else _ARROW},
         decode=partial(decode, ImportedEmbeddings),

@@ -167,11 +167,11 @@ class Embedding:
         return {"contract": self.contract, "values": self.values}
 
 
-def given(arguments: Mapping[str, Any], names: Iterable[str] | None = None) -> dict[str, Any]:
-    """The arguments that are not None. The service has defaults for the others.
+def given(arguments: Mapping[str, Any], names: Iterable[str] | None) -> dict[str, Any]:
+    """The arguments called `names` that are not None. The service has defaults for the others.
 
     Args:
         arguments: values by name, such as `locals()`.
-        names: names of the arguments to include, such as a function's `__kwdefaults__`; None for all.
+        names: such as a function's `__kwdefaults__`, which is None if the function has no keyword-only arguments.
     """
-    return {name: arguments[name] for name in names or arguments if arguments[name] is not None}
+    return {name: arguments[name] for name in names or () if arguments[name] is not None}

@@ -73,6 +73,10 @@ def verify_subject_embedding(
     return ApiCall(
         method="POST",
         path=api_path("collections", collection, "verify", "embedding"),
-        json={"subject": subject, "embedding": embedding.as_json(), **given({"threshold": threshold})},
+        json={
+            "subject": subject,
+            "embedding": embedding.as_json(),
+            **given(locals(), verify_subject_embedding.__kwdefaults__),
+        },
         decode=partial(decode, SubjectMatch),
     )

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from facegraph.cli.load_generator import LoadResult, generate_load
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption
-from facegraph.cli.output import escaped, print_json, print_line, stderr, stdout
+from facegraph.cli.output import escaped, print_json, print_line, quantity, stderr, stdout
 from facegraph.cli.service_client import service_client
 from facegraph.client import LivenessPolicy
 from facegraph.client.schemas import given
@@ -41,7 +41,7 @@ def bench_command(
     This puts real load on the service at --url, and other clients have to wait. Nothing is enrolled. The exit status
     is 1 if the first request fails.
     """
-    stderr.print(f"measuring {escaped(url)} with {clients} clients for {seconds:g} s", highlight=False)
+    stderr.print(f"measuring {escaped(url)} with {quantity(clients, 'client')} for {seconds:g} s", highlight=False)
     options = given(locals(), ["detector", "embedder", "liveness"])
     # The first request is not counted. If it fails, the command fails with its error.
     with service_client(url, api_key, retries=0) as client:
@@ -65,7 +65,7 @@ def _summary(result: LoadResult) -> dict[str, object]:
 
 
 def _show(result: LoadResult) -> None:
-    print_line(f"{len(result.answers)} responses in {result.seconds:.1f} s: {result.rate:.2f} per second")
+    print_line(f"{quantity(len(result.answers), 'response')} in {result.seconds:.1f} s: {result.rate:.2f} per second")
     if result.answers:
         print_line(", ".join(f"p{percent} {result.percentile(percent):.0f} ms" for percent in PERCENTILES))
     for code, count in result.errors.most_common():

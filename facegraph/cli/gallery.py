@@ -19,7 +19,7 @@ from facegraph.cli.options import (
     UriOption,
     UrlOption,
 )
-from facegraph.cli.output import CommandError, escaped, make_table, print_json, print_line, stdout
+from facegraph.cli.output import CommandError, escaped, make_table, print_json, print_line, quantity, stdout
 from facegraph.cli.service_client import service_client
 from facegraph.client import CollectionStatistics, FaceRule, NotFoundError, ServiceError
 from gallery.subject_ids import look_alikes
@@ -84,7 +84,7 @@ def subjects_command(
         def printed() -> Iterator[str]:
             for subject in found:
                 last = f"{subject.last_enrolled:%Y-%m-%d}"
-                print_line(f"{escaped(subject.id)}  {subject.faces} faces, last enrolled {last}")
+                print_line(f"{escaped(subject.id)}  {quantity(subject.faces, 'face')}, last enrolled {last}")
                 yield subject.id
 
         print_look_alikes(look_alikes(printed()))
@@ -143,7 +143,7 @@ def delete_command(
     else:
         deleted = _delete(url, api_key, collection, subjects)
     for subject, faces in deleted.items():
-        what = f"[green]deleted[/] {faces} faces of" if faces else "[yellow]no faces[/] of"
+        what = f"[green]deleted[/] {quantity(faces, 'face')} of" if faces else "[yellow]no faces[/] of"
         print_line(f"{what} {escaped(subject)}")
 
 
@@ -157,7 +157,7 @@ def drop_command(
     with service_client(url, api_key) as client:
         try:
             found = client.collection(collection)
-            content = f"{found.faces} faces of {found.subjects} subjects"
+            content = f"{quantity(found.faces, 'face')} of {quantity(found.subjects, 'subject')}"
         except ServiceError as error:
             if error.code != "COLLECTION_UNREADABLE":
                 raise

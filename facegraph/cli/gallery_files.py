@@ -10,11 +10,10 @@ import typer
 from rich.filesize import decimal
 
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption, key_values
-from facegraph.cli.output import CommandError, escaped, print_line, progress_bar
+from facegraph.cli.output import CommandError, escaped, print_line, progress_bar, quantity
 from facegraph.client import CollectionStatistics
 from gallery.location import Location
 from gallery.reading.reader import Reader
-from gallery.records import Collection
 from gallery.storage.disk import GalleryInUseError
 from gallery.transfer.backup import backup, restore
 from gallery.transfer.consistent_reads import TransferError, collections_at, first_line
@@ -54,7 +53,8 @@ def export_command(
     with progress_bar() as report:
         files = asyncio.run(export_gallery(location_at(uri, storage_option), folder, collection or [], report))
     for file in files:
-        print_line(f"[green]exported[/] {escaped(file.name)}: {file.faces} faces in {escaped(str(file.path))}")
+        what = f"{escaped(file.name)}: {quantity(file.faces, 'face')}"
+        print_line(f"[green]exported[/] {what} in {escaped(str(file.path))}")
 
 
 @gallery_errors()
@@ -66,7 +66,7 @@ def backup_command(
     """Copy the gallery. A service can run on the copy."""
     with progress_bar() as report:
         copied = asyncio.run(backup(location_at(uri, storage_option), location_at(place, storage_option), report))
-    print_line(f"[green]backed up[/] {_count(copied)} to {escaped(place)}")
+    print_line(f"[green]backed up[/] {quantity(len(copied), 'collection')} to {escaped(place)}")
 
 
 @gallery_errors()
@@ -80,7 +80,7 @@ def restore_command(
     source, target = location_at(place, storage_option), location_at(uri, storage_option)
     with progress_bar() as report:
         copied, aside = asyncio.run(restore(source, target, replace, report))
-    print_line(f"[green]restored[/] {_count(copied)} from {escaped(place)}")
+    print_line(f"[green]restored[/] {quantity(len(copied), 'collection')} from {escaped(place)}")
     if aside is not None:
         print_line(
             f"The previous gallery was moved to {escaped(str(aside))} and still contains its faces: "
@@ -163,7 +163,3 @@ def location_at(uri: str, storage_options: list[str] | None) -> Location:
     """Return the location given by the options --uri and --storage-option."""
     # A gallery is locked only if it is a plain path.
     return Location(uri.removeprefix("file://"), key_values(storage_options, "--storage-option"))
-
-
-def _count(collections: Sequence[Collection]) -> str:
-    return f"{len(collections)} collection{'' if len(collections) == 1 else 's'}"

@@ -11,7 +11,7 @@ import typer
 from facegraph.cli.gallery import OfflineOption, check_offline
 from facegraph.cli.gallery_files import gallery_errors, location_at, write_gallery
 from facegraph.cli.options import DEFAULT_URI, DEFAULT_URL, ApiKeyOption, StorageOption, UriOption, UrlOption
-from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar
+from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar, quantity
 from facegraph.cli.service_client import service_client
 from facegraph.client import Client, Collection, NotFoundError, ServiceError
 from gallery.transfer.parquet_export import ExportFile
@@ -56,7 +56,7 @@ def import_command(
 
 
 def _print(collection: str, new: int, faces: int) -> None:
-    print_line(f"[green]imported[/] {escaped(collection)}: {new} new of {faces} faces")
+    print_line(f"[green]imported[/] {escaped(collection)}: {new} new of {quantity(faces, 'face')}")
 
 
 def _import(client: Client, file: ExportFile, report: ReportProgress) -> int:

@@ -54,6 +54,11 @@ def escaped(text: str) -> str:
     return escape(printable(text))
 
 
+def quantity(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 face`` or ``2 faces``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_line(text: str) -> None:
     """Print a line of the result. `text` may contain rich's markup."""
     stdout.print(text, highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from facegraph.cli.models import StoreOption, store_for
-from facegraph.cli.output import escaped, print_line
+from facegraph.cli.output import escaped, print_line, quantity
 from imaging.decode import Limits
 from models.catalogue import card, ranges_path
 from models.detection import PhotoDetector
@@ -38,4 +38,4 @@ def ranges_command(
     if not len(crops):
         raise ModelError(f"no face was found on the photos in {photos}")
     write_ranges(entry, measure_ranges(floats, crops))
-    print_line(f"ranges of {escaped(name)} from {len(crops)} faces: {escaped(str(ranges_path(entry)))}")
+    print_line(f"ranges of {escaped(name)} from {quantity(len(crops), 'face')}: {escaped(str(ranges_path(entry)))}")

@@ -11,7 +11,7 @@ from facegraph.cli.enrol import FolderArgument, create_collection
 from facegraph.cli.enrolment_report import DEFAULT_PARALLEL, ParallelOption, ReportOption, run_and_report
 from facegraph.cli.folder_enrolment import FolderEnrolment, RequestedRules, face_ids
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
-from facegraph.cli.output import CommandError, escaped, print_line
+from facegraph.cli.output import CommandError, escaped, print_line, quantity
 from facegraph.cli.person_folders import FileOutcome, find_people, unreadable_file
 from facegraph.client import AsyncClient, StoredFace
 
@@ -106,8 +106,8 @@ def re_embed_command(
         by_other_photos.extend(plan.photos[OTHER_PHOTO])
         if plan.absent and not without_missing:
             raise CommandError(
-                f"{len(plan.absent)} of {len(enrolled)} subjects of {old} have no photo in {folder}; nothing was "
-                "changed. Add their photos, or skip them with --without-missing"
+                f"{folder} has no photo of {len(plan.absent)} of the {quantity(len(enrolled), 'subject')} of {old}; "
+                "nothing was changed. Add their photos, or skip them with --without-missing"
             )
         await create_collection(client, new, role)
         there = await enrolment.subject_ids(new)
@@ -121,10 +121,9 @@ def re_embed_command(
 
     run_and_report(re_embed, outcomes, report, url, api_key, parallel)
     if by_other_photos:
-        names = escaped(", ".join(by_other_photos))
-        print_line(f"{len(by_other_photos)} subjects were enrolled from different photos than before: {names}")
+        print_line(f"enrolled from different photos than before: {escaped(', '.join(by_other_photos))}")
     if lost:
-        raise CommandError(f"{len(lost)} subjects of {old} are not in {new}: {', '.join(lost)}")
+        raise CommandError(f"not every subject of {old} is in {new}; missing: {', '.join(lost)}")
     print_line(f"[green]done[/] every subject of {escaped(old)} with a photo is in {escaped(new)}")
 
 

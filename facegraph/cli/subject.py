@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, CollectionOption, JsonOption, SimilarityOption, UrlOption
-from facegraph.cli.output import escaped, print_json, print_line
+from facegraph.cli.output import escaped, print_json, print_line, quantity
 from facegraph.cli.service_client import service_client
 from facegraph.client import FaceRule
 
@@ -57,7 +57,7 @@ def rename_command(
     """Give a subject another id."""
     with service_client(url, api_key) as client:
         faces = client.rename_subject(collection, subject, new)
-    print_line(f"[green]renamed[/] {escaped(subject)} to {escaped(new)}: {faces} faces")
+    print_line(f"[green]renamed[/] {escaped(subject)} to {escaped(new)}: {quantity(faces, 'face')}")
 
 
 def merge_command(
@@ -70,7 +70,7 @@ def merge_command(
     """Give all faces of several subjects to one subject."""
     with service_client(url, api_key) as client:
         faces = client.merge_subjects(collection, subjects, into)
-    print_line(f"[green]merged[/] {faces} faces into {escaped(into)}")
+    print_line(f"[green]merged[/] {quantity(faces, 'face')} into {escaped(into)}")
 
 
 def metadata_command(

@@ -18,16 +18,15 @@ FEW_CORES = 4
 
 def cores(args: AppArgs, found: int | None = None) -> Finding:
     """Check that the configuration fits the cores."""
-    stages = [*args.stages.values()]
     laptop = "facegraph serve configs/laptop.yaml"
     found = rays_cores() if found is None else found
     try:
         fit_cores([args], found)
     except StartError as error:
         return Finding("problem", str(error), laptop)
-    if found <= FEW_CORES and any(stage.place == "own" for stage in stages):
-        return Finding("warning", f"only {found} cores for stages that run in separate processes", laptop)
-    return Finding("ok", f"{found} cores; one replica of each stage reserves {args.cpus:g}")
+    if found <= FEW_CORES and any(stage.place == "own" for stage in args.stages.values()):
+        return Finding("warning", f"the stages run in separate processes, on few cores ({found})", laptop)
+    return Finding("ok", f"number of cores: {found}; one replica of each stage reserves {args.cpus:g}")
 
 
 def memory(table: Path = Path("/proc/meminfo")) -> Finding:

@@ -16,8 +16,7 @@ from models.store import Store
 def models(args: AppArgs) -> list[Finding]:
     """Check the files of every configured model."""
     store, found = Store(args.models_dir), []
-    stages = [*args.stages.values()]
-    networks = {network.name: network for stage in stages for network in networks_of(card(stage.model))}
+    networks = {each.name: each for stage in args.stages.values() for each in networks_of(card(stage.model))}
     for name, network in networks.items():
         problems = store.problems(network)
         if not problems:

@@ -64,7 +64,7 @@ def test_subjects_are_deleted(run: Run) -> None:
 
 
 def test_subjects_are_renamed_and_merged(run: Run) -> None:
-    assert run("gallery", "rename", "bob", "carl", *STAFF)[1] == "renamed bob to carl: 1 faces\n"
+    assert run("gallery", "rename", "bob", "carl", *STAFF)[1] == "renamed bob to carl: 1 face\n"
     assert run("gallery", "merge", "anna", "--into", "carl", *STAFF)[1] == "merged 2 faces into carl\n"
     assert run("gallery", "rename", "bob", "x", *STAFF)[::2] == (
         1,

@@ -40,14 +40,10 @@ class EmbeddedFace(Face):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddedPhoto:
-    """The faces of a photo with their embeddings, best score first. `faces_found` is as in `DetectedPhoto`."""
+class EmbeddedPhoto(DetectedPhoto):
+    """The faces of a photo with their embeddings, best score first."""
 
-    photo: Photo
-    faces_found: int
     faces: tuple[EmbeddedFace, ...]
-    models: Models
-    timings_ms: Timings
 
 
 @dataclass(frozen=True, kw_only=True)

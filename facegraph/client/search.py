@@ -7,7 +7,8 @@ from typing import Any
 from facegraph.client.api_call import ApiCall, api_path
 from facegraph.client.decoding import decode
 from facegraph.client.images import Image, upload_from
-from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Models, Photo, Threshold, Timings, given
+from facegraph.client.photos import DetectedPhoto
+from facegraph.client.schemas import Embedding, Face, FaceRule, LivenessPolicy, Threshold, given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +41,11 @@ class SearchedFace(Face, SearchResult):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchedPhoto:
-    """The faces of a photo, best score first. `faces_found` also counts faces over `max_faces`."""
+class SearchedPhoto(DetectedPhoto):
+    """The faces of a photo with their candidates, best score first."""
 
-    photo: Photo
-    faces_found: int
     faces: tuple[SearchedFace, ...]
     threshold: Threshold
-    models: Models
-    timings_ms: Timings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,14 +4,13 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
 from typing import Any, get_origin
 
 from fastapi import params
-from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import FormData
@@ -72,8 +71,12 @@ class CheckedRoute(APIRoute):
         """Wrap FastAPI's handler, so that the query string is checked first, and the body as it is read."""
         answer = super().get_route_handler()
         is_form = self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
-        query = _Place("in the query string", _names(self.dependant.query_params))
-        body = _Place("in the form" if is_form else "in the JSON body", _names(self.dependant.body_params))
+        query_names, body_names = (
+            _names({field.alias: field.field_info.annotation for field in fields})
+            for fields in (self.dependant.query_params, self.dependant.body_params)
+        )
+        query = _Place("in the query string", query_names)
+        body = _Place("in the form" if is_form else "in the JSON body", body_names)
 
         async def checked(request: Request) -> Response:
             query.check((name for name, _ in request.query_params.multi_items()), body, self.strict)
@@ -129,11 +132,12 @@ class _CheckedRequest(Request):
         except ValueError:
             raise RequestError("INVALID_REQUEST", "A number in the JSON body has too many digits") from None
 
-    async def _get_form(self, **limits: Any) -> FormData:
+    async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
+        """Parse the form. The result can be awaited, but not used as a context manager."""
         is_form = self._content_type.get_content_type() in _FORMS
         if self._strict and not is_form and ("content-type" in self.headers or await _has_body(self)):
             raise self._needs(_FORMS[0])
-        form = await super()._get_form(**limits)
+        form = await super().form(**limits)
         try:
             self._fields.check((name for name, _ in form.multi_items()), self._query, self._strict)
         except RequestError:
@@ -176,13 +180,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _names(fields: Sequence[ModelField]) -> dict[str, bool]:
-    """Return whether each of `fields` is a list, by name. A field that is a model is replaced by the model's fields."""
+def _names(kinds: Mapping[str, Any]) -> dict[str, bool]:
+    """Return whether each of some types is a list, by name. A model is replaced by its fields."""
     names: dict[str, bool] = {}
-    for field in fields:
-        kind = field.field_info.annotation
+    for name, kind in kinds.items():
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             names |= dict.fromkeys(kind.model_fields, False)
         else:
-            names[field.alias] = get_origin(kind) is list
+            names[name] = get_origin(kind) is list
     return names

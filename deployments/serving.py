@@ -5,6 +5,7 @@ missing models, applies HOST and PORT, and sets up a faster transport (`deployme
 """
 
 import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,13 @@ def run(path: Path) -> None:
         held.enter_context(guarded(folder))
         announce(Address.of(config), Console())
         # Imported here, because Serve reads the environment when it is imported.
+        import ray
         from ray.serve.scripts import cli as serve
 
-        serve(["run", str(served)])
+        ray.init(namespace="serve")
+        # Ray has set a handler that aborts the process. Serve shuts down in order after a KeyboardInterrupt.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        serve(["run", "--address", "auto", str(served)])
 
 
 def _behind_haproxy(config: Any) -> Any:

@@ -2,12 +2,15 @@
 
 import io
 import os
+import signal
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import ray
 import yaml
 from fastapi import FastAPI, Response
 from ray.serve import scripts
@@ -24,7 +27,7 @@ from tests.waiting import TIMEOUT_S
 
 
 @pytest.fixture
-def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Any]]:
     """The models that were pulled with their mirror, then the arguments of `serve`; each with the proxy in use."""
     made: list[Any] = []
 
@@ -36,14 +39,17 @@ def calls(clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(serving, "guarded", nullcontext)
     monkeypatch.setattr(serving, "announce", lambda address, console: None)
     monkeypatch.setattr(serving, "pull", pull)
+    monkeypatch.setattr(ray, "init", lambda namespace: signal.signal(signal.SIGTERM, signal.SIG_IGN))
     monkeypatch.setattr(scripts, "cli", lambda arguments: made.append((arguments, os.environ.get("HTTPS_PROXY"))))
-    return made
+    before = signal.getsignal(signal.SIGTERM)
+    yield made
+    signal.signal(signal.SIGTERM, before)
 
 
 def served_options(calls: list[Any]) -> Any:
     """Serve the default configuration; return the HTTP options that Serve was given."""
     serving.run(CONFIG)
-    [[_, path], _] = calls[-1]
+    [[*_, path], _] = calls[-1]
     return yaml.safe_load(Path(path).read_text())["http_options"]
 
 
@@ -54,7 +60,16 @@ def test_models_are_pulled_through_the_proxy_before_serving_without_it(
     os.environ.update(PORT="8123", HTTPS_PROXY="http://127.0.0.1:3128", MODEL_MIRROR=given)
     assert served_options(calls)["port"] == 8123
     models = [card.name for card in configured_in(CONFIG)]
-    assert calls == [(models, mirror, "http://127.0.0.1:3128"), (["run", str(tmp_path / "serve.yaml")], None)]
+    assert calls == [
+        (models, mirror, "http://127.0.0.1:3128"),
+        (["run", "--address", "auto", str(tmp_path / "serve.yaml")], None),
+    ]
+
+
+def test_sigterm_interrupts_serving(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripts, "cli", lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt):
+        serving.run(CONFIG)
 
 
 def test_invalid_configuration_is_refused_before_anything_runs(calls: list[Any], tmp_path: Path) -> None:

@@ -60,7 +60,6 @@ def test_image_runs_unprivileged_and_forwards_signals(stage: str) -> None:
 @pytest.mark.parametrize("stage", SERVING)
 def test_serving_image_has_a_health_check_weights_and_its_packages(stage: str) -> None:
     assert "/readyz" in of(stage, "HEALTHCHECK")[0]
-    assert of(stage, "STOPSIGNAL") == ["SIGINT"]
     command, config = json.loads(of(stage, "CMD")[-1])
     assert (command, (ROOT / config).is_file()) == ("serve", True)
     for source in ("weights", f"packages-{stage}"):

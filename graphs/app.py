@@ -59,7 +59,12 @@ def build(args: AppArgs) -> Application:
             shares.append(stage.resources(gpus))
             return BoundStage(entry, partial(replica, *bindings))
         deployment: Any = serve.deployment(replica)
-        placed = deployment.options(name=stage.deployment(role), ray_actor_options=stage.resources(gpus))
+        # Overridden by the stage's entry in `deployments`. Serve's default holds calls back while replicas idle.
+        placed = deployment.options(
+            name=stage.deployment(role),
+            ray_actor_options=stage.resources(gpus),
+            max_ongoing_requests=args.limits.max_requests,
+        )
         return BoundStage(entry, placed.bind(*bindings, workers=Workers(stage.workers)))
 
     stages = {role: bound(role, stage) for role, stage in args.stages.items()}

@@ -93,8 +93,10 @@ def test_simulated_device_takes_shares_of_logical_gpus_and_appears_in_the_names_
 
 def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir: Path) -> None:
     ingress = build(
-        limits={"max_image_size": 1, "max_image_pixels": 2, "max_image_dimension": 64}, addresses={"timeout": 3}
+        limits={"max_image_size": 1, "max_image_pixels": 2, "max_image_dimension": 64, "max_requests": 7},
+        addresses={"timeout": 3},
     )
+    assert {stage.max_ongoing_requests for stage in stage_deployments(ingress)} == {7}
     assert (ingress.name, ingress.ray_actor_options) == ("ingress", {"num_cpus": 0.4, "num_gpus": 0})
     passed, limits = ingress.init_kwargs, Limits(max_bytes=1, max_pixels=2, max_dimension=64)
     assert (passed["limits"].decode, passed["addresses"].timeout) == (limits, 3)

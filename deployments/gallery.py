@@ -130,11 +130,13 @@ class GalleryReader:
 
     async def __init__(self, location: Location, exact_mb: int, threads: int = 1) -> None:  # type: ignore[misc]
         from gallery.reading.reader import Reader
+        from gallery.storage.memory import MemoryReturner
         from gallery.storage.tables import wait_until_created
 
         # The writer and the readers start together. If there is still no gallery afterwards, `ready` fails.
         await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
+        self._memory = MemoryReturner()
         self._report = ReaderReport()
         self._problem: BaseException | None = None
         self._metrics = GalleryMetrics()
@@ -174,6 +176,7 @@ class GalleryReader:
             return answer
 
     async def _check(self) -> None:
+        await asyncio.to_thread(self._memory.check)
         unreadable = await self._reader.unreadable()
         self._report = replace(self._report, unreadable=unreadable)
         self._metrics.set_unreadable(len(unreadable))

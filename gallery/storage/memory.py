@@ -2,8 +2,13 @@
 
 import contextlib
 import ctypes
+import mmap
+from pathlib import Path
 
 import pyarrow as pa
+
+GROWTH = 32 * 2**20
+"""Bytes by which a process has to grow before `MemoryReturner` returns memory again."""
 
 
 def return_memory() -> None:
@@ -14,3 +19,22 @@ def return_memory() -> None:
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class MemoryReturner:
+    """Returns memory after this process has grown. LanceDB reads whole columns when a table's files were merged."""
+
+    def __init__(self) -> None:
+        self._last = _private_bytes()
+
+    def check(self) -> None:
+        """Return memory if the process has grown by more than `GROWTH` since that was last done."""
+        if _private_bytes() > self._last + GROWTH:
+            return_memory()
+            self._last = _private_bytes()
+
+
+def _private_bytes() -> int:
+    """Return the resident memory of this process without files and shared memory, in bytes."""
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * mmap.PAGESIZE

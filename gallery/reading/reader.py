@@ -248,10 +248,13 @@ class Reader(FaceReads):
             wanted = min(4 * wanted, count)
         unit = normalised(probe, collection.kind.size)
 
-        async def ask(faces: FaceTable) -> list[FaceHit]:
+        async def ask(faces: FaceTable) -> list[FaceHit] | None:
             return await single_faces.best_faces(await faces.latest(), unit, near, count) if near else []
 
-        return collection, [hit for hit in await self._gallery.read(collection, ask) if hit.cosine >= least]
+        if (found := await self._gallery.read(collection, ask)) is None:
+            # A subject was renamed, merged or deleted in the meantime.
+            return await self.find_faces(name, contract, probe, count, least)
+        return collection, [hit for hit in found if hit.cosine >= least]
 
     async def subject_ids(self, name: str, after: str, limit: int, skipped: str) -> dict[str, bool]:
         """Return the ids of subjects with or without faces, in the order of code points, and whether each has faces.

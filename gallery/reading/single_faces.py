@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
@@ -76,16 +77,21 @@ async def owned_vectors(
     return dict(zip(found["id"].to_pylist(), owned, strict=True))
 
 
-async def best_faces(table: AsyncTable, probe: NDArray[np.float32], hits: Sequence[Hit], count: int) -> list[FaceHit]:
+async def best_faces(
+    table: AsyncTable, probe: NDArray[np.float32], hits: Sequence[Hit], count: int
+) -> list[FaceHit] | None:
     """Return the `count` most similar faces, best first, given the `count` most similar subjects.
 
-    No other subject has one of these faces: with such a face, it would be one of the most similar subjects.
+    No other subject has one of these faces: with such a face, it would be one of the most similar subjects. Returns
+    None if one of the subjects has no faces any more.
 
     Args:
         probe: float32 (size) of length 1.
     """
     keys = [subject_key(hit.subject) for hit in hits]
     found = await _where(table, "subject_key", keys, [*_LISTED, "vector"])
+    if pc.count_distinct(found["subject"]).as_py() < len(keys):
+        return None
     cosines = vectors_of(found["vector"], len(probe)) @ probe
     order = np.argsort(-cosines, kind="stable")[:count]
     stored = _stored(found.take(pa.array(order)))

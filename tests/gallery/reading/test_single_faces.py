@@ -1,6 +1,8 @@
 """Questions about single faces, and deleting them."""
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from gallery.reading.reader import Reader
 from gallery.records import FacePlace, Reassignment
 from gallery.writing.writer import Writer
+from project.request_error import RequestError
 from tests.gallery.sample_gallery import KIND, NAME, Storage, brute_force, enrol, face, near, people, refusal, vectors
 
 
@@ -60,6 +63,24 @@ async def test_a_search_for_faces_finds_several_of_a_subject(
     _, near_hits = await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, cosines[best[2]] - 1e-4)
     assert [hit.face.face_id for hit in near_hits] == best[:3]
     assert (await Reader(location, exact_mb).find_faces(NAME, KIND.contract, probe, 6, 1))[1] == []
+
+
+async def test_a_search_for_faces_finds_those_that_get_another_subject_meanwhile(
+    writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [made] = people(1)
+    await enrol(writer, made)
+    find = reader.find
+
+    async def find_and_rename(*args: Any) -> Any:
+        found = await find(*args)
+        with suppress(RequestError):
+            await writer.rename_subject(NAME, made.subject, "other")
+        return found
+
+    monkeypatch.setattr(reader, "find", find_and_rename)
+    _, [hit] = await reader.find_faces(NAME, KIND.contract, made.embedding, 5, 0.5)
+    assert (hit.face.face_id, hit.face.subject) == (made.id, "other")
 
 
 @pytest.mark.usefixtures("early_indexes")

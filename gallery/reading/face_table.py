@@ -14,6 +14,9 @@ from gallery.search.probe_queue import ProbeQueue
 from gallery.storage.latest_table import LatestTable, TableVersion
 from gallery.storage.removals import RemovalFeed
 
+RETRY_S = 600
+"""Time before another attempt at a mirror that had no room, in seconds. Each attempt reads all faces."""
+
 
 class FaceTable:
     """Reads a table of faces at its latest version.
@@ -43,6 +46,7 @@ class FaceTable:
         self.index = IndexSearch()
         self.searched = 0.0
         self.damaged = False
+        self._retry_at = 0.0
         self._connection = connection
         self._name = table
         self._latest = LatestTable(connection, table)
@@ -84,13 +88,15 @@ class FaceTable:
         """
         mirror = self.mirror
         if mirror is None:
-            if not await self.fits(most_bytes):
+            if time.monotonic() < self._retry_at or not await self.fits(most_bytes):
                 return None
             own, removals = LatestTable(self._connection, self._name), RemovalFeed(self._connection, self._name)
             mirror = self.mirror = Mirror(own, self.size, mirrors / self._name, removals)
         await mirror.refresh()
         self.searched = time.monotonic()
         if mirror.bytes > most_bytes:
+            # If its files cannot be written, it takes more memory than `fits` expects.
+            self._retry_at = time.monotonic() + RETRY_S
             self.drop_mirror()
         return self.mirror
 

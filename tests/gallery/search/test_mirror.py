@@ -16,11 +16,12 @@ from lancedb.query import AsyncQuery
 import gallery.search.mirror_files
 import gallery.search.mirror_search
 from gallery.location import Location
+from gallery.reading.face_table import FaceTable
 from gallery.reading.reader import Reader
 from gallery.search.code_scan import candidates
 from gallery.search.mapped_column import MappedColumn, MirrorFileError
 from gallery.search.mirror import Mirror
-from gallery.search.mirror_files import MirrorFiles
+from gallery.search.mirror_files import MirrorFiles, face_bytes
 from gallery.writing.writer import Writer
 from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
@@ -255,3 +256,10 @@ async def test_embeddings_stay_in_memory_if_files_cannot_be_written(
             assert await found(reader, people(4)[number].embedding, 1) == [f"subject-{number}"]
         assert ["the disk is full" in record.getMessage() for record in log] == [True] * (number == 2)
     assert stored_bytes(location.mirrors) == b""
+    faces = FaceTable(await location.connect(), (await location.table()).name, SIZE)
+    # The files would fit into this memory, their contents do not. They are not read again for each search.
+    in_memory = Mock(side_effect=MirrorFiles.in_memory)
+    monkeypatch.setattr(MirrorFiles, "in_memory", in_memory)
+    for _ in range(2):
+        assert await faces.refresh(4 * face_bytes(SIZE), location.mirrors) is None
+    assert in_memory.call_count == 1

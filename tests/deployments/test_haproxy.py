@@ -15,8 +15,10 @@ import pytest
 from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 from ray.serve.config import HTTPOptions
 
+from api.app import FORMS
 from deployments import transport
 from deployments.address import reserved_port
+from project.request_error import RequestError
 from tests.waiting import until
 
 ADDED = "\n    option forwardfor\n"
@@ -144,6 +146,15 @@ def test_only_a_body_above_the_limit_is_refused(
     proxy: int, request_line: str, headers: str, expected: tuple[int, str]
 ) -> None:
     assert error(proxy, f"{request_line}{HOST}{headers}\r\n") == expected
+
+
+@pytest.mark.parametrize("first", FORMS)
+def test_refusal_of_a_large_body_has_the_format_of_the_contract(proxy: int, first: str) -> None:
+    answer = send(proxy, f"POST /{first}{HOST}Content-Length: {2**26 + 1}\r\n\r\n".encode())
+    message = "The request body exceeds the limit of 67108864 bytes"
+    status, body = FORMS[first](RequestError("BODY_TOO_LARGE", message), "")
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+    assert json.loads(answer.read()) == body
 
 
 def test_slow_request_times_out_and_a_connection_without_one_is_closed(proxy: int) -> None:

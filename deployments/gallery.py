@@ -61,6 +61,7 @@ class GalleryWriter:
         from gallery.search.vector_index import IndexRule
         from gallery.writing.writer import Writer
 
+        self._location = location
         self._writer = await Writer.open(location, IndexRule(index_rows, exact_mb), WRITER_PATIENCE_S)
         self._counter = SizeCounter(Reader(location, exact_mb=0))
         self._metrics = GalleryMetrics()
@@ -86,8 +87,11 @@ class GalleryWriter:
             logger.exception("gallery: the disk is full")
             return RequestError("STORAGE_FULL", "The gallery's disk is full; the change was not made")
 
-    async def ready(self) -> None:
-        """Do nothing: if the replica responds, the gallery was opened."""
+    async def ready(self) -> RequestError | None:
+        """Return ``UNAVAILABLE`` if the gallery's folder is missing."""
+        from gallery.storage.tables import is_missing
+
+        return unreachable() if is_missing(self._location) else None
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
@@ -159,7 +163,7 @@ class GalleryReader:
         answer = await self._answered(self._reader.collections())
         problem = (answer.__cause__ or answer) if isinstance(answer, RequestError) else None
         if problem and not self._problem:
-            logger.warning("gallery: it cannot be opened: %s", problem)
+            logger.warning("gallery: it cannot be opened: %r", problem)
         if self._problem and not problem:
             logger.info("gallery: it is open again")
         self._problem = problem

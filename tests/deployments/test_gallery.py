@@ -130,19 +130,19 @@ async def test_a_new_writer_optimises_soon(tmp_path: Path, monkeypatch: pytest.M
 
 async def test_a_missing_folder_is_logged_once_and_requests_are_unavailable(tmp_path: Path) -> None:
     folder = tmp_path / "gallery"
-    await started_writer(folder)
-    reader = await started_reader(folder)
+    writer, reader = await started_writer(folder), await started_reader(folder)
     away = folder.rename(tmp_path / "away")
     with serve_log() as log:
         for _ in range(3):
-            assert (await reader.ready()).code == "UNAVAILABLE"
+            assert [(await each.ready()).code for each in (writer, reader)] == ["UNAVAILABLE"] * 2
         assert (await reader.call("collections")).code == "UNAVAILABLE"
         away.rename(folder)
         for _ in range(2):
             assert await reader.call("collections") == []
             assert isinstance(await reader.ready(), ReaderReport)
+        assert await writer.ready() is None
     assert [record.getMessage() for record in log] == [
-        f"gallery: it cannot be opened: there is no gallery at {folder}",
+        f"gallery: it cannot be opened: UnopenedError('there is no gallery at {folder}')",
         "gallery: it is open again",
     ]
 

@@ -43,8 +43,10 @@ class IndexSearch:
             probe: float32 (size) of length 1.
             count: at least 1.
         """
-        faces, best = 4 * count, dict[str, Hit]()
+        faces = 4 * count
         while True:
+            # Each query may read a later version, so its hits replace the earlier ones.
+            best = dict[str, Hit]()
             query = table.query().nearest_to(probe).distance_type("cosine").nprobes(NPROBES * self.effort)
             query = query.refine_factor(max(REFINE, CANDIDATES // faces) * self.effort)
             found: pa.Table = await query.select(["id", "subject", "_distance"]).limit(faces).to_arrow()

@@ -1,10 +1,12 @@
 """Vector indexes: which one a large collection gets, its recall, and what a reader reports of it."""
 
+from contextlib import suppress
 from dataclasses import replace
 from unittest.mock import AsyncMock, Mock
 
 import lancedb
 import numpy as np
+import pyarrow as pa
 import pytest
 from lancedb import AsyncTable
 from lancedb.index import IvfFlat
@@ -17,6 +19,7 @@ from gallery.search import index_recall
 from gallery.search.index_recall import measure_recall, with_noise
 from gallery.search.index_search import IndexSearch
 from gallery.writing.writer import Writer
+from project.request_error import RequestError
 from tests.gallery.sample_gallery import (
     KIND,
     NAME,
@@ -24,6 +27,7 @@ from tests.gallery.sample_gallery import (
     Storage,
     Vector,
     enrol,
+    face,
     people,
     refusal,
     search,
@@ -71,6 +75,24 @@ async def test_effort_multiplies_the_partitions_and_candidates_of_a_search(
         await search.best(table, vectors(1)[0], 1)
     plain, more = (call.args[1] for call in asked.call_args_list)
     assert more == 4 * plain
+
+
+async def test_a_wider_search_replaces_hits_of_an_earlier_version(
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_arrow, table, [probe, other] = AsyncVectorQuery.to_arrow, await location.table(), vectors(2)
+    await enrol(writer, *(face("Ada", probe, str(number)) for number in range(9)), face("Bob", other))
+
+    async def to_arrow_and_rename(query: AsyncVectorQuery) -> pa.Table:
+        found = await to_arrow(query)
+        with suppress(RequestError):
+            await writer.rename_subject(NAME, "Ada", "Eve")
+        await table.checkout_latest()
+        return found
+
+    monkeypatch.setattr(AsyncVectorQuery, "to_arrow", to_arrow_and_rename)
+    await table.checkout_latest()
+    assert [hit.subject for hit in await IndexSearch().best(table, probe, 2)] == ["Eve", "Bob"]
 
 
 async def test_a_connection_keeps_as_much_of_the_indexes_as_its_location_allows(

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb import AsyncTable
+from lancedb.query import AsyncQuery
 from numpy.typing import NDArray
 
 from gallery.records import FaceHit, FacePlace, Hit, StoredFace, subject_key
@@ -37,21 +38,26 @@ async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredF
     """Return the `limit` faces whose ids follow `after`, in the order of their ids.
 
     Ids are digests and thus evenly distributed: a range of ids as large as the wanted share of all faces contains about
-    `limit` faces. Only that range is read.
+    `limit` faces. Only that range is read. Imported ids may be unevenly distributed: of a range with many more faces,
+    only the ids are read, and the ranges after one with fewer are larger.
 
     Args:
         after: 32 hex digits, or empty for the first page.
     """
-    start, faces = int(after, 16) if after else -1, list[StoredFace]()
-    total = await table.count_rows()
+    start, faces, columns = int(after, 16) if after else -1, list[StoredFace](), await _known(table, _LISTED)
     # A few more, so that one range is nearly always enough.
-    step = _LAST * (limit + 4 * math.isqrt(limit) + 16) // max(total, 1)
+    most = limit + 4 * math.isqrt(limit) + 16
+    step = _LAST * most // max(await table.count_rows(), 1)
     while start < _LAST and len(faces) < limit:
         stop = min(start + step, _LAST)
-        where = f"id <= '{stop:032x}'" if start < 0 else f"id > '{start:032x}' AND id <= '{stop:032x}'"
-        found = await table.query().where(where).select(await _known(table, _LISTED)).to_arrow()
+        found = await _between(table, start, stop, columns).limit(2 * most).to_arrow()
+        if found.num_rows == 2 * most:
+            ids = (await _between(table, start, stop, ["id"]).to_arrow())["id"]
+            if len(ids) > limit:
+                stop = int(ids[pc.sort_indices(ids)[limit - 1].as_py()].as_py(), 16)
+            found = await _between(table, start, stop, columns).to_arrow()
         faces += _stored(found.sort_by("id"))
-        start = stop
+        start, step = stop, 2 * step
     return faces[:limit]
 
 
@@ -96,6 +102,12 @@ async def best_faces(
     order = np.argsort(-cosines, kind="stable")[:count]
     stored = _stored(found.take(pa.array(order)))
     return [FaceHit(face, clipped(float(cosines[row]))) for face, row in zip(stored, order.tolist(), strict=True)]
+
+
+def _between(table: AsyncTable, start: int, stop: int, columns: list[str]) -> AsyncQuery:
+    """Return a query for ids after `start`, or from the first one if that is negative, to `stop`."""
+    after = f" AND id > '{start:032x}'" if start >= 0 else ""
+    return table.query().where(f"id <= '{stop:032x}'{after}").select(columns)
 
 
 async def _where(table: AsyncTable, column: str, keys: Sequence[str], columns: list[str]) -> pa.Table:

@@ -3,15 +3,31 @@
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from lancedb import AsyncTable
 
 from gallery.reading.reader import Reader
-from gallery.records import FacePlace, Reassignment
+from gallery.records import FacePlace, Reassignment, StoredFace
+from gallery.transfer.face_batches import checked_batch
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
-from tests.gallery.sample_gallery import KIND, NAME, Storage, brute_force, enrol, face, near, people, refusal, vectors
+from tests.gallery.sample_gallery import (
+    KIND,
+    NAME,
+    SIZE,
+    Storage,
+    brute_force,
+    enrol,
+    face,
+    near,
+    people,
+    refusal,
+    vectors,
+)
 
 
 async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader: Reader) -> None:
@@ -25,6 +41,24 @@ async def test_faces_are_paged_in_the_order_of_their_ids(writer: Writer, reader:
         after = pages[-1]
     assert pages == ids
     assert [each.face_id for each in (await reader.faces_after(NAME, "", 1000))[1]] == ids
+
+
+@pytest.mark.parametrize("first", [0, 2**112, 2**128 - 400])
+async def test_pages_of_imported_ids_that_lie_close_together(
+    writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    ids = [f"{first + row:032x}" for row in range(400)]
+    batch = pa.record_batch({"id": ids, "subject": ids, "vector": vectors(400).tolist()})
+    await writer.insert(NAME, KIND.contract, checked_batch(batch, SIZE))
+    queries = Mock(side_effect=AsyncTable.query)
+    monkeypatch.setattr(AsyncTable, "query", lambda table: queries(table))
+    made = Mock(side_effect=StoredFace)
+    monkeypatch.setattr("gallery.reading.single_faces.StoredFace", made)
+    for start, after in enumerate(["", ids[0], ids[1]]):
+        _, page = await reader.faces_after(NAME, after, 10)
+        assert [each.face_id for each in page] == ids[start : start + 10]
+    assert made.call_count <= 3 * 10
+    assert queries.call_count <= 3 * 8
 
 
 async def test_faces_are_found_by_their_ids_with_their_embeddings(writer: Writer, reader: Reader) -> None:

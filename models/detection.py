@@ -127,8 +127,9 @@ class PhotoDetector:
             height, width = upright.shape[:2]
             found = self._find_with_border(upright, border, pick)
             sure = self._is_sure(found)
-            # If the upright photo has no face, an uncertain one in a rotated photo is probably not a face.
-            if _more_likely(found, faces) if faces else sure:
+            # If the upright photo has no face, an uncertain one in a rotated photo is probably not a face. A sideways
+            # face is replaced by a sure upright one even if that scores less, because its landmarks are less exact.
+            if (sure and _lies(faces)) or (faces and _more_likely(found, faces)):
                 faces = [face.turned(-turns, width, height) for face in found]
                 if sure:
                     break
@@ -162,6 +163,11 @@ class PhotoDetector:
         resized = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = self._detector.find(np.asarray(resized, dtype=np.uint8), pick)
         return [_shifted(face.scaled(1 / scale), -border) for face in found]
+
+
+def _lies(faces: Sequence[Face]) -> bool:
+    """Return whether there is no face, or the picked one is sideways or upside down."""
+    return not faces or quarter_turns(faces[0].landmarks) != 0
 
 
 def _more_likely(found: Sequence[Face], faces: Sequence[Face]) -> bool:

@@ -200,6 +200,20 @@ def test_a_photo_of_a_lying_face_is_also_searched_turned_whatever_its_score(lyin
     assert detector.looks == 4
 
 
+class Toppled(Turning):
+    """Takes the face of a photo that is not turned for a lying one."""
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        found = super().detect(pixels)
+        return [face.turned(1, 70, 60) for face in found] if self.looks == 1 else found
+
+
+def test_a_sure_upright_face_replaces_a_lying_one_that_scores_more() -> None:
+    detector = Toppled(0.99, 0.7, 0.95, 0.99)
+    [seen] = seen_by(detector, CORNERED, Pick("prominent")).faces
+    assert (detector.looks, seen.score) == (3, 0.95)
+
+
 def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, refused = [1, 10, 100, 1000], [1]
     # For every photo, the clock is read once more than the photo has steps.

@@ -72,6 +72,13 @@ async def test_it_is_set_replaced_and_removed(location: Storage, writer: Writer,
     assert await stored(reader, "Ada") == [None]
 
 
+async def test_hits_of_the_same_face_share_it(writer: Writer, reader: Reader) -> None:
+    await enrol(writer, face("Ada"))
+    await writer.set_metadata(NAME, "Ada", {"a": [{}] * 1000})
+    [[first], [second]] = await search(reader, [vectors(1)[0]] * 2)
+    assert first.metadata is second.metadata is not None
+
+
 async def test_an_enrolment_sets_it_in_the_same_commit(location: Storage, writer: Writer, reader: Reader) -> None:
     """Other enrolments keep it, also those that replace all faces."""
 

@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,16 +56,12 @@ class FileColumn:
         return np.frombuffer(b"".join(parts), self._dtype).reshape(self._shape)
 
     @file_errors()
-    def expect(self, rows: Iterable[int], count: int = 1) -> None:
-        """Start reading `count` rows from each of `rows` on from the disk, all at once, unless they are in memory."""
-        for row in rows:
-            os.posix_fadvise(self.file, row * self.row_bytes, count * self.row_bytes, os.POSIX_FADV_WILLNEED)
-
-    @file_errors()
     def gather(self, rows: Sequence[int]) -> NDArray[Any]:
         """Return a copy of the rows with these numbers."""
-        self.expect(rows)
         found = np.empty((len(rows), *self._shape[1:]), self._dtype)
+        # The disk reads all rows at once that are not in memory, instead of one after the other.
+        for row in rows:
+            os.posix_fadvise(self.file, row * self.row_bytes, self.row_bytes, os.POSIX_FADV_WILLNEED)
         for place, row in zip(found, rows, strict=True):
             if os.preadv(self.file, [place], row * self.row_bytes) < self.row_bytes:
                 raise OSError(f"the file ends before row {row + 1}")

@@ -153,11 +153,6 @@ class MirrorFiles:
         """Return the codes of the first `faces` rows."""
         return CodedFaces(self._codes.rows(faces), self._scales.rows(faces))
 
-    def expect(self, rows: NDArray[np.int64]) -> None:
-        """Start reading these faces from the disk."""
-        for column in (self._vectors, self._records):
-            column.expect(rows.tolist())
-
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return embeddings, float32 (len(rows), size)."""
         return self._vectors.gather(rows.tolist())

@@ -54,7 +54,6 @@ def _best(files: MirrorFiles, probes: NDArray[np.float32], count: int, threads: 
         asked = codes[open_probes], scales[open_probes], nearest, 2 * margins[open_probes]
         near = candidates(coded, *asked, threads)
         for probe, (rows, scores) in zip(open_probes.tolist(), near, strict=True):
-            files.expect(rows[:nearest])
             # Each row is read from a file. If the first faces are of different subjects, few rows are enough.
             for enough in (count, nearest):
                 best = _rescored(files, rows, scores, probes[probe], enough, margins[probe])

@@ -38,8 +38,9 @@ async def described(newest: TableVersion, found: list[list[Hit]]) -> list[list[H
     if not ids:
         return found
     stored: Any = await rows(newest.table, one_of("id", sorted(ids)), ["id", COLUMN.name])
-    texts = {row["id"]: row[COLUMN.name] for row in stored}
-    return [[replace(hit, metadata=decoded(texts.get(hit.face_id))) for hit in hits] for hits in found]
+    # Decoded once per face: a small text can be a large object, and all faces of a photo may have the same hits.
+    objects = {row["id"]: decoded(row[COLUMN.name]) for row in stored}
+    return [[replace(hit, metadata=objects.get(hit.face_id)) for hit in hits] for hits in found]
 
 
 async def put(table: AsyncTable, key: str, text: str | None) -> bool:

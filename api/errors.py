@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from api.contracts.rekognition import aws_errors
 from api.contracts.rekognition.target import has_target
 from project.request_error import RequestError
-from project.validation import first_problem, message
+from project.validation import main_problem, plain_message
 
 logger = logging.getLogger("ray.serve")
 
@@ -161,10 +161,10 @@ def _printable(message: str) -> str:
 
 
 def _first_problem(error: RequestValidationError) -> str:
-    problem = first_problem(error)
+    problem = main_problem(error)
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
-    text = "Input should be a file" if "Expected UploadFile" in problem["msg"] else message(problem)
+    text = "Input should be a file" if "Expected UploadFile" in problem["msg"] else plain_message(problem)
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
     if problem["type"] == "extra_forbidden":
         return f"Unknown field {place} in the JSON body"

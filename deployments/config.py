@@ -15,7 +15,7 @@ from deployments.settings import INGRESS, ReplicaSettings, ScalingSettings
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
-from project.validation import first_problem, message
+from project.validation import main_problem, plain_message
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -120,12 +120,12 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     try:
         return schema.model_validate(entry)
     except ValidationError as error:
-        problem = first_problem(error)
+        problem = main_problem(error)
         if isinstance(cause := problem.get("ctx", {}).get("error"), SettingsError):
             raise _unreadable(cause) from error
         where = ".".join((*filter(None, [place.removesuffix(".")]), *map(str, problem["loc"])))
         named = _variable(problem["loc"], entry) or where or "the configuration"
-        raise ConfigError(f"{named}: {message(problem)}") from error
+        raise ConfigError(f"{named}: {plain_message(problem)}") from error
     except ModelError as error:
         raise ConfigError(str(error)) from error
     except AttributeError as error:

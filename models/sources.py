@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from project.validation import message
+from project.validation import plain_message
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.+-]*$")]
@@ -83,5 +83,5 @@ class WeightFile(Strict):
 
 def problems(error: ValidationError) -> str:
     """List the problems with their fields, e.g. ``crops.0.fit: Input should be 'aligned'``."""
-    entries = ((".".join(map(str, each["loc"])), message(each)) for each in error.errors())
+    entries = ((".".join(map(str, each["loc"])), plain_message(each)) for each in error.errors())
     return "; ".join(f"{field}: {problem}" if field else problem for field, problem in entries)

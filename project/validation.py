@@ -20,13 +20,13 @@ class Problems(Protocol):
         """Return the problems as mappings with ``loc``, ``type`` and ``msg``."""
 
 
-def first_problem(error: Problems) -> Mapping[str, Any]:
+def main_problem(error: Problems) -> Mapping[str, Any]:
     """Return an unknown field if there is one, since it is often the misspelt name of a missing field."""
     problem: Mapping[str, Any] = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     return problem
 
 
-def message(problem: Mapping[str, Any]) -> str:
+def plain_message(problem: Mapping[str, Any]) -> str:
     """Return the message of one problem."""
     text: str = problem["msg"]
     return _MESSAGES.get(problem["type"], text.removeprefix("Value error, ").replace(" after validation", ""))

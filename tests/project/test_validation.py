@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from project.validation import first_problem, message
+from project.validation import main_problem, plain_message
 
 
 class _Table(BaseModel):
@@ -19,8 +19,8 @@ class _Table(BaseModel):
 def problem_of(table: Any) -> tuple[tuple[str | int, ...], str]:
     with pytest.raises(ValidationError) as caught:
         _Table.model_validate(table)
-    problem = first_problem(caught.value)
-    return problem["loc"], message(problem)
+    problem = main_problem(caught.value)
+    return problem["loc"], plain_message(problem)
 
 
 def test_problems_are_worded_for_people_who_do_not_know_python() -> None:

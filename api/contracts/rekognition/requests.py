@@ -10,6 +10,7 @@ from api.images import from_base64
 from api.service import Service
 from api.v1.options import COLLECTION_NAME
 from project.request_error import RequestError
+from project.validation import plain_message
 
 FaceId = Annotated[str, Field(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 UserId = Annotated[str, Field(min_length=1, max_length=512)]
@@ -61,4 +62,4 @@ def first_problem(error: ValidationError) -> RequestError:
     place = ".".join(map(str, problem["loc"]))
     # AWS parses the body before it checks values, so it reports a value of the wrong type as an error in the body.
     code = "INVALID_JSON" if problem["type"].endswith("_type") else "INVALID_REQUEST"
-    return RequestError(code, re.sub("^: ", "", f"{place}: {problem['msg']}"))
+    return RequestError(code, re.sub("^: ", "", f"{place}: {plain_message(problem)}"))

@@ -29,8 +29,10 @@ class CodeComparison:
         if self._few:
             self._near, self._wide = near_to_few(probes.shape[1]), probes.astype(np.int16)
         else:
-            self._packed = numkong.dots_pack(probes)
-            self._products = numkong.zeros((rows, len(probes)), dtype="int32")
+            # NumKong takes as long for nine probes as for twelve.
+            padded = np.pad(probes, ((0, -len(probes) % 4), (0, 0)))
+            self._packed = numkong.dots_pack(padded)
+            self._products = numkong.zeros((rows, len(padded)), dtype="int32")
         self._rows, self._numbers = (np.empty(rows * len(probes), np.int32) for _ in range(2))
         self._scores = np.empty(rows * len(probes), np.float32)
 

@@ -10,7 +10,7 @@ import typer
 from rich.filesize import decimal
 
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption, key_values
-from facegraph.cli.output import CommandError, escaped, print_line, progress_bar, quantity
+from facegraph.cli.output import CommandError, escaped, message_of, print_line, progress_bar, quantity
 from facegraph.client import CollectionStatistics
 from gallery.location import Location
 from gallery.reading.reader import Reader
@@ -33,7 +33,9 @@ def gallery_errors() -> Iterator[None]:
         raise CommandError(f"{error}, usually the running service: stop it first") from error
     except RequestError as error:
         raise CommandError(error.message) from error
-    except (TransferError, OSError, RuntimeError, ValueError) as error:
+    except OSError as error:
+        raise CommandError(first_line(error) if error.strerror is None else message_of(error)) from error
+    except (TransferError, RuntimeError, ValueError) as error:
         # Lance and Arrow raise several types for files that they cannot read.
         raise CommandError(first_line(error)) from error
 

@@ -35,7 +35,14 @@ def command_errors(*types: type[Exception]) -> Iterator[None]:
     try:
         yield
     except types as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(message_of(error)) from error
+
+
+def message_of(error: Exception) -> str:
+    """Return the message of an error, which for one of the operating system begins with the file and not a number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def exit_with_error(message: str, status: int = 1) -> None:

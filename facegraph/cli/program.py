@@ -7,7 +7,7 @@ import typer
 from typer.main import get_command
 
 from facegraph.cli.lazy import LazyGroup
-from facegraph.cli.output import CommandError, exit_with_error
+from facegraph.cli.output import CommandError, exit_with_error, message_of
 from models.errors import ModelError
 
 ONLINE = "Uses a running service (--url)"
@@ -64,4 +64,4 @@ def main() -> None:
     try:
         program()()
     except (CommandError, ModelError, OSError) as error:
-        exit_with_error(str(error))
+        exit_with_error(message_of(error))

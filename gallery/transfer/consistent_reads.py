@@ -9,6 +9,7 @@ from lancedb import AsyncConnection, AsyncTable
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.records import Collection
+from gallery.storage.tables import is_missing
 from project.request_error import RequestError
 
 BATCH = 4096
@@ -31,7 +32,7 @@ async def collections_at(location: Location) -> list[Collection]:
         TransferError: there is no gallery.
     """
     # LanceDB creates any folder it opens.
-    if location.folder is not None and not location.folder.is_dir():
+    if is_missing(location):
         raise TransferError(f"there is no gallery at {location.uri}")
     try:
         return await Reader(location, 0).collections()

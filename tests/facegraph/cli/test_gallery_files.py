@@ -97,6 +97,15 @@ def test_a_missing_gallery_is_an_error_and_not_created(run: Run, tmp_path: Path)
         status, out, err = run("gallery", *words.split(), "--uri", tmp_path / "none")
         assert (status, out, err) == (1, "", f"error there is no gallery at {tmp_path / 'none'}\n")
     assert list(tmp_path.iterdir()) == []
+    _, _, err = run("gallery", "list", "--offline", "--uri", tmp_path)
+    assert err == f"error there is no gallery at {tmp_path}\n"
+
+
+def test_an_error_of_the_operating_system_begins_with_the_file(run: Run, gallery: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for words in ("export", "backup"):
+        status, _, err = run("gallery", words, tmp_path / "file" / "out")
+        assert (status, err.startswith(f"error {tmp_path / 'file'}"), "Errno" in err) == (1, True, False), err
 
 
 def test_an_error_of_the_storage_is_reported_in_one_sentence(run: Run, gallery: Path, tmp_path: Path) -> None:

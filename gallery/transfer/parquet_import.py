@@ -1,6 +1,7 @@
 """Importing exported Parquet files."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pyarrow.parquet as pq
 
 from gallery.errors import contract_mismatch
 from gallery.records import EmbeddingKind
+from gallery.storage.tables import UNREADABLE
 from gallery.transfer import consistent_reads
 from gallery.transfer.consistent_reads import Report, TransferError
 from gallery.transfer.face_batches import checked_batch
 from gallery.transfer.parquet_export import ExportFile, import_errors, read_export
 from gallery.writing.writer import Writer
+from project.request_error import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,9 @@ async def _import(writer: Writer, file: ExportFile, report: Report) -> Imported:
     for batch in _read(file, "importing", report):
         if inserted := await writer.insert(file.name, file.kind.contract, batch):
             new += inserted
-            # Does nothing until there are many commits.
-            await writer.optimise()
+            # Does nothing until there are many commits. Another collection may be damaged.
+            with suppress(RequestError, *UNREADABLE):
+                await writer.optimise()
     return Imported(file.name, file.faces, new)
 
 

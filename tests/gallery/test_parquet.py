@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -114,6 +115,16 @@ async def test_an_interrupted_import_is_completed_by_repeating_it(location: Stor
         await imported(fresh, *files, report=stop_at("importing"))
     assert await imported(fresh, *files) == [Imported(NAME, 40, 26)]
     assert await exported_content(fresh) == await exported_content(location)
+
+
+async def test_a_damaged_collection_does_not_prevent_an_import_into_another(
+    location: Storage, fresh: Storage, out: Path
+) -> None:
+    await filled(location)
+    await enrolled(fresh, 1)
+    shutil.rmtree(fresh.table_folder((await fresh.table()).name))
+    [result] = await imported(fresh, *await exported(location, out, ODD_NAME))
+    assert (result.collection, result.new) == (ODD_NAME, 20)
 
 
 async def test_a_file_gets_its_name_when_it_is_complete(location: Storage, out: Path) -> None:

@@ -105,7 +105,9 @@ class Maintainer:
                 each.commits = min(each.commits, FEW_COMMITS)
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._registry:
-                    logger.warning("gallery: maintenance of %s failed: %r", name, error)
+                    if problems:
+                        # Only the first is raised.
+                        logger.warning("gallery: maintenance of %s failed: %r", name, error)
                     problems.append(error)
         if problems:
             raise problems[0]

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from gallery.storage.hex_column import decoded_hex
 from gallery.storage.memory import return_memory
 
+BATCH = 65_536
+"""Rows to read at a time."""
+
 
 class KnownKeys:
     """The first 8 bytes of all ids and keys in one table, and possibly of some that it no longer contains.
@@ -36,13 +39,15 @@ class KnownKeys:
         """Read the ids and keys of commits that were not passed to `add`."""
         if (version := await table.version()) != self._version:
             query = table.query().where(f"commit > {self._commit}").select(["id", "subject_key", "commit"])
-            rows: pa.Table = await query.to_arrow()
-            await asyncio.to_thread(self._add, rows)
-            self._version = version
+            newest = self._commit
+            async for batch in await query.to_batches(max_batch_length=BATCH):
+                newest = max(newest, await asyncio.to_thread(self._add, batch))
+            # Only now, because reading may fail halfway.
+            self._commit, self._version = newest, version
 
     async def add(self, rows: pa.Table, table: AsyncTable) -> None:
         """Add the ids and keys of a commit that was just made, after `follow`, in the same change."""
-        self._add(rows)
+        self._commit = max(self._commit, self._add(rows))
         self._version = await table.version()
 
     def may_contain(self, *columns: Any) -> bool:
@@ -58,15 +63,16 @@ class KnownKeys:
                 return True
         return False
 
-    def _add(self, rows: pa.Table) -> None:
+    def _add(self, rows: pa.Table | pa.RecordBatch) -> int:
+        """Add the ids and keys of rows, and return their newest commit."""
         if not len(rows):
-            return
+            return -1
         parts = [*self._parts, np.sort(np.concatenate([_numbers(rows[name]) for name in ("id", "subject_key")]))]
         while len(parts) > 1 and 2 * len(parts[-1]) >= len(parts[-2]):
             # A stable sort merges sorted runs.
             parts[-2:] = [np.sort(np.concatenate(parts[-2:]), kind="stable")]
         self._parts = parts
-        self._commit = max(self._commit, int(rows["commit"].to_numpy().max()))
+        return int(rows["commit"].to_numpy().max())
 
 
 def _numbers(digits: Any) -> NDArray[np.uint64]:

@@ -11,13 +11,10 @@ from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
-from lancedb import AsyncTable
 
-import gallery.writing.maintainer
 import gallery.writing.maintenance
 import gallery.writing.writer
 from gallery.reading.reader import Reader
-from gallery.records import NewFace
 from gallery.storage.disk import GalleryInUseError
 from gallery.writing.registry import Registry
 from gallery.writing.writer import Writer
@@ -30,10 +27,8 @@ from tests.gallery.sample_gallery import (
     enrol,
     face,
     found,
-    fragments,
     people,
     refusal,
-    traceable_faces,
     vectors,
     writing,
 )
@@ -192,145 +187,6 @@ async def test_changes_and_maintenance_at_the_same_time_lose_and_duplicate_nothi
         }
 
 
-async def test_an_optimisation_merges_the_files_of_many_commits(location: Storage, writer: Writer) -> None:
-    files = location.table_folder((await Reader(location, 8).collection(NAME)).table) / "data"
-    for each in people(gallery.writing.maintainer.FEW_COMMITS - 1):
-        await enrol(writer, each)
-    before = await location.versions()
-    await writer.optimise()
-    assert await location.versions() == before
-    await enrol(writer, face("one more"))
-    await writer.optimise()
-    assert await location.versions() > before + 1
-    await writer.clean()
-    assert len(list(files.iterdir())) == 1
-    assert len(await location.listed()) == gallery.writing.maintainer.FEW_COMMITS
-
-
-async def test_an_optimisation_that_failed_is_not_urgent(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery.writing.maintainer, "FEW_COMMITS", 1)
-    monkeypatch.setattr(gallery.writing.maintainer, "MANY_COMMITS", 2)
-    monkeypatch.setattr(gallery.writing.maintenance, "merge_files", AsyncMock(side_effect=RuntimeError("killed")))
-    for each in people(3):
-        await enrol(writer, each)
-    with pytest.raises(RuntimeError, match="killed"):
-        await writer.optimise()
-    assert not writer.optimisation_is_urgent
-
-
-async def test_an_optimisation_is_urgent_after_many_commits_and_after_a_start(location: Storage) -> None:
-    async with writing(location) as writer:
-        await enrol(writer, *people(1))
-        assert not writer.optimisation_is_urgent
-        for each in people(gallery.writing.maintainer.MANY_COMMITS):
-            await enrol(writer, each, replace=True)
-        assert writer.optimisation_is_urgent
-    async with writing(location) as writer:
-        assert writer.optimisation_is_urgent
-        await writer.optimise()
-        assert not writer.optimisation_is_urgent
-
-
-async def test_many_faces_of_one_commit_are_optimised(
-    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 5)
-    await enrol(writer, *people(4))
-    before = await location.versions()
-    await writer.optimise()
-    assert await location.versions() == before
-    await enrol(writer, face("one more"))
-    await writer.optimise()
-    assert await location.versions() > before + 1
-
-
-@pytest.fixture
-async def faces(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> list[NewFace]:
-    """58 faces, of which 50 are enrolled and indexed. Two new faces are gathered, seven are merged with the others."""
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 7)
-    monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
-    faces = people(58)
-    await enrol(writer, *faces[:50])
-    await writer.optimise()
-    return faces
-
-
-async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until_there_are_many(
-    location: Storage, writer: Writer, faces: list[NewFace]
-) -> None:
-    # Gathering does not merge rows that are already gathered; the next optimisation does.
-    for start, gather, files, outside in (
-        (50, writer.gather, 2, 2),
-        (52, writer.gather, 3, 4),
-        (54, writer.optimise, 2, 6),
-        (56, writer.optimise, 2, 0),
-    ):
-        await enrol(writer, faces[start])
-        before = await location.versions()
-        await writer.gather()
-        assert await location.versions() == before
-        await enrol(writer, faces[start + 1])
-        await gather()
-        assert await fragments(await location.table()) == files
-        assert await location.unindexed("id") == outside
-    assert len(await location.listed()) == len(faces)
-
-
-async def test_new_faces_that_could_not_be_gathered_are_gathered_by_the_next_optimisation(
-    location: Storage, writer: Writer, faces: list[NewFace], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for each in faces[50:52]:
-        await enrol(writer, each)
-    with monkeypatch.context() as patched:
-        patched.setattr(AsyncTable, "update", AsyncMock(side_effect=OSError(28, "No space left")))
-        await writer.gather()
-    assert await fragments(await location.table()) == 3
-    await writer.optimise()
-    assert await fragments(await location.table()) == 2
-
-
-@pytest.mark.usefixtures("early_indexes")
-async def test_many_small_files_of_an_indexed_collection_are_merged(
-    location: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 1000)
-    monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_FILES", 3)
-    faces = people(52)
-    async with writing(location) as writer:
-        await enrol(writer, *faces[:50])
-        await writer.optimise()
-    for number, outside in ((50, 1), (51, 0)):
-        # A writer does not gather what an earlier one enrolled.
-        async with writing(location) as writer:
-            await enrol(writer, faces[number])
-            await writer.optimise()
-        assert await location.unindexed("id") == outside
-
-
-@pytest.mark.usefixtures("early_indexes")
-async def test_other_collections_are_optimised_while_one_is_cleaned(
-    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def rewrite(_: AsyncTable) -> None:
-        begun.set()
-        await go_on.wait()
-
-    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", rewrite)
-    await writer.create("z", KIND, None)
-    for name in (NAME, "z"):
-        for each in people(3):
-            await enrol(writer, each, name=name)
-    cleaning = asyncio.create_task(writer.clean())
-    await begun.wait()
-    await asyncio.wait_for(writer.optimise(), TIMEOUT_S)
-    assert await fragments(await location.table("z")) == 1
-    assert await fragments(await location.table()) == 3
-    go_on.set()
-    await cleaning
-
-
 async def test_a_clock_that_was_set_back_hides_no_face(
     location: Storage, monkeypatch: pytest.MonkeyPatch, reader: Reader
 ) -> None:
@@ -385,25 +241,6 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
         assert not any(deleted.embedding.tobytes() in path.read_bytes() for path in data[name].iterdir())
     await writer.drop(NAME)
     assert await writer.clean() == {"a": 0, "z": 0}
-
-
-async def test_a_failed_clean_up_of_one_collection_does_not_prevent_those_of_others(
-    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [gone], rewrite, damaged = traceable_faces(1), gallery.writing.maintenance.rewrite, (await location.table()).name
-
-    async def killed(table: AsyncTable) -> None:
-        if table.name == damaged:
-            raise RuntimeError("killed")
-        await rewrite(table)
-
-    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", killed)
-    await writer.create("z", KIND, None)
-    await enrol(writer, gone, name="z")
-    await writer.delete_subjects("z", [gone.subject])
-    with pytest.raises(RuntimeError, match="killed"):
-        await writer.clean()
-    assert location.traces([gone]) == []
 
 
 async def test_no_change_is_made_while_the_folder_is_missing(location: Storage, writer: Writer, reader: Reader) -> None:

@@ -29,7 +29,7 @@ class CodeComparison:
         if self._few:
             self._near, self._wide = near_to_few(probes.shape[1]), probes.astype(np.int16)
         else:
-            # NumKong takes as long for nine probes as for twelve.
+            # NumKong is slower with numbers of probes that are not a multiple of four.
             padded = np.pad(probes, ((0, -len(probes) % 4), (0, 0)))
             self._packed = numkong.dots_pack(padded)
             self._products = numkong.zeros((rows, len(padded)), dtype="int32")

@@ -59,7 +59,7 @@ def near_to_many(
     """Write the pairs of row and probe whose product, times the row's scale, is at least the probe's `lowest`.
 
     Args:
-        products: int32 (faces, probes).
+        products: int32 (faces, at least as many columns as probes).
         scales, lowest, rows, numbers, scores: as in `near_to_few`.
 
     Returns:

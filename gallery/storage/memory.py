@@ -25,13 +25,15 @@ class MemoryReturner:
     """Returns memory after this process has grown. LanceDB reads whole columns when a table's files were merged."""
 
     def __init__(self) -> None:
-        self._last = _private_bytes()
+        self._least = _private_bytes()
 
     def check(self) -> None:
-        """Return memory if the process has grown by more than `GROWTH` since that was last done."""
-        if _private_bytes() > self._last + GROWTH:
+        """Return memory if the process is `GROWTH` larger than its smallest size since memory was last returned."""
+        now = _private_bytes()
+        if now > self._least + GROWTH:
             return_memory()
-            self._last = _private_bytes()
+            self._least = _private_bytes()
+        self._least = min(self._least, now)
 
 
 def _private_bytes() -> int:

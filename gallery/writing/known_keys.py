@@ -16,7 +16,7 @@ BATCH = 65_536
 
 
 class KnownKeys:
-    """The first 8 bytes of all ids and keys in one table, and possibly of some that it no longer contains.
+    """The ids and keys in one table, in 8 bytes each, and possibly some that it no longer contains.
 
     They are complete only for the writer of a folder, which makes one change at a time. Adding a face takes 16 bytes.
     Create it with `of`.
@@ -76,6 +76,8 @@ class KnownKeys:
 
 
 def _numbers(digits: Any) -> NDArray[np.uint64]:
-    """Return the first 8 of the 16 bytes that each string stands for, as a number."""
+    """Return the 16 bytes that each string stands for, folded into a number of 8."""
     column = digits if isinstance(digits, pa.Array | pa.ChunkedArray) else pa.array(digits, pa.string())
-    return np.frombuffer(decoded_hex(column), np.uint64)[::2]
+    halves = np.frombuffer(decoded_hex(column), np.uint64)
+    # Imported ids may begin alike.
+    return halves[::2] ^ halves[1::2]

@@ -80,8 +80,9 @@ class Maintainer:
         Raises:
             Exception: the first error, after all other collections have been cleaned.
         """
+        freed = {each.collection.name: 0 for each in self._registry.opened}
         try:
-            return await self._maintain(self._clean, lambda _: True)
+            return freed | await self._maintain(self._clean, lambda opened: opened.removals != opened.erased)
         finally:
             await self._clean_up_registry()
 
@@ -141,7 +142,11 @@ class Maintainer:
         # In an object store, another writer may add faces at any time.
         wanted = opened.known_keys is None and self._registry.location.folder is not None
         if wanted and await opened.table.count_rows() >= maintenance.KEYED_ROWS:
-            opened.known_keys = await KnownKeys.of(opened.table)
+            known = await KnownKeys.of(opened.table)
+            async with opened.locks.change:
+                # Changes that were made meanwhile could not add to it.
+                await known.follow(opened.table)
+                opened.known_keys = known
         commits, now = opened.unmerged + opened.commits, self._registry.next_commit()
         if await self._maintenance(opened.table, opened.locks).optimise(commits):
             commits, opened.merged_at = 0, now
@@ -154,8 +159,6 @@ class Maintainer:
                 await empty.optimize(cleanup_older_than=KEPT)
 
     async def _clean(self, opened: OpenCollection) -> int:
-        if opened.removals == opened.erased:
-            return 0
         removals, opened.merged_at = opened.removals, self._registry.next_commit()
         freed = await self._maintenance(opened.table, opened.locks).clean()
         connection, name = self._registry.connection, opened.table.name

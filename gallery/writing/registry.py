@@ -212,7 +212,15 @@ class Registry:
             if contract not in (None, opened.collection.kind.contract):
                 raise contract_mismatch(opened.collection)
             opened.removals += removes
-            yield opened
+            try:
+                yield opened
+            except RequestError:
+                # Nothing was changed.
+                raise
+            except BaseException:
+                # The change may have been made all the same.
+                opened.known_keys = None
+                raise
 
     @asynccontextmanager
     async def maintain(self, name: str) -> AsyncIterator[OpenCollection]:
@@ -303,8 +311,6 @@ class Registry:
                     await table.checkout_latest()
                 yield
         except UNREADABLE as error:
-            # The change may have been made all the same.
-            opened.known_keys = None
             collection = opened.collection
             if await damage_of(self.location, collection.table) is None:
                 await table.checkout_latest()

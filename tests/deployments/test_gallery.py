@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
 from gallery.reading.size import Size
 from gallery.records import EmbeddingKind, IndexHealth, NewFace, ReaderReport
+from gallery.storage.memory import MemoryReturner
 from gallery.writing.writer import Writer
 from telemetry.request_record import recording
 from tests.deployments.handles import Answers, handle
@@ -145,6 +146,13 @@ async def test_a_missing_folder_is_logged_once_and_requests_are_unavailable(tmp_
         f"gallery: it cannot be opened: UnopenedError('there is no gallery at {folder}')",
         "gallery: it is open again",
     ]
+
+
+async def test_a_reader_returns_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryReturner, "check", check := Mock())
+    await started_writer(tmp_path)
+    await started_reader(tmp_path)
+    await eventually(lambda: check.called)
 
 
 def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:

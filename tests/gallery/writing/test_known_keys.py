@@ -1,10 +1,12 @@
 """Ids and keys in memory. `test_changes` compares enrolments that use them with expected results."""
 
+import asyncio
 import random
 from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
+from lancedb import AsyncTable
 from lancedb.query import AsyncQuery
 
 from gallery.records import NewFace
@@ -47,6 +49,33 @@ async def test_only_known_faces_and_subjects_are_looked_up(writer: Writer, look_
     assert await enrol(writer, face("new"), people(1)[0]) == ["already"] * 2
     assert await enrol(writer, face("new", source="second")) == ["enrolled"]
     assert look_ups.call_count == 2
+
+
+async def test_changes_while_the_keys_are_read_are_known(
+    early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enrol(writer, *people(50))
+    table, read = writer._registry.opened[0].table, KnownKeys.of
+    add, enrolments = table.add, list[asyncio.Task[list[str]]]()
+
+    async def slow_add(rows: pa.Table) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await add(rows)
+
+    async def slow_read(table: AsyncTable) -> KnownKeys:
+        known = await read(table)
+        await enrol(writer, face("during the reading"))
+        monkeypatch.setattr(table, "add", slow_add)
+        enrolments.append(asyncio.create_task(enrol(writer, face("until after the reading"))))
+        await asyncio.sleep(0)
+        return known
+
+    monkeypatch.setattr(KnownKeys, "of", slow_read)
+    await writer.optimise()
+    assert await enrolments[0] == ["enrolled"]
+    for subject in ("during the reading", "until after the reading"):
+        assert await enrol(writer, face(subject)) == ["already"]
 
 
 async def test_changes_of_other_kinds_are_followed(writer: Writer, look_ups: Mock) -> None:

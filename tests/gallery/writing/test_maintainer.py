@@ -221,3 +221,12 @@ async def test_a_failed_clean_up_of_one_collection_does_not_prevent_those_of_oth
     with pytest.raises(RuntimeError, match="killed"):
         await writer.clean()
     assert location.traces([gone]) == []
+
+
+async def test_a_clean_up_with_nothing_to_erase_leaves_the_optimisation_due(
+    registry: Registry, opened: OpenCollection
+) -> None:
+    maintainer = Maintainer(registry, DEFAULT_RULE)
+    opened.erased = opened.removals
+    assert await maintainer.clean() == {NAME: 0}
+    assert maintainer.optimisation_is_urgent

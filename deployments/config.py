@@ -1,7 +1,7 @@
 """Check a Serve configuration before it is served, and apply environment variables to it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -15,6 +15,7 @@ from deployments.settings import INGRESS, ReplicaSettings, ScalingSettings
 from graphs.flow_settings import FlowSettings
 from graphs.settings import AppArgs
 from models.errors import ModelError
+from project.environment import EnvironmentSettings
 from project.validation import main_problem, plain_message
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -28,13 +29,18 @@ SCALING_POLICY = "deployments.autoscaling_policy:ApplicationPolicy"
 
 
 class _Loader(yaml.SafeLoader):
-    """Rejects repeated keys, of which YAML's loader silently keeps the last."""
+    """Rejects repeated keys. YAML's loader silently keeps the last value."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if repeated := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"{repeated[0]} is repeated", node.start_mark)
-        return super().construct_mapping(node, deep)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Merge keys are resolved later, so a key that replaces a merged one is not taken for a repetition.
+        node = super().compose_mapping_node(anchor)
+        seen = set[tuple[str, str]]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.composer.ComposerError(None, None, f"{key.value} is repeated", key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
 
 
 def read_config(path: Path) -> Any:
@@ -122,9 +128,13 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
     except ValidationError as error:
         problem = main_problem(error)
         if isinstance(cause := problem.get("ctx", {}).get("error"), SettingsError):
-            raise _unreadable(cause) from error
-        where = ".".join((*filter(None, [place.removesuffix(".")]), *map(str, problem["loc"])))
-        named = _variable(problem["loc"], entry) or where or "the configuration"
+            raise _unreadable(schema, cause) from error
+        # The settings of a missing table are validated on their own: their places lack the table.
+        tables = {getattr(field.annotation, "__name__", ""): name for name, field in schema.model_fields.items()}
+        parts = (*filter(None, [tables.get(error.title)]), *problem["loc"])
+        written = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+        where = "".join((place.removesuffix("."), *written)).removeprefix(".")
+        named = _variable(schema, parts, entry) or where or "the configuration"
         raise ConfigError(f"{named}: {plain_message(problem)}") from error
     except ModelError as error:
         raise ConfigError(str(error)) from error
@@ -132,24 +142,26 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
         # Ray's validator fails like this if a deployment is not a mapping.
         raise ConfigError(f"{place}applications: an entry of deployments is not a mapping") from error
     except SettingsError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(schema, error) from error
 
 
-def _unreadable(error: SettingsError) -> ConfigError:
+def _unreadable(schema: type[BaseModel], error: SettingsError) -> ConfigError:
     # Raised for an environment variable that is not valid JSON. Only the message names the setting.
     setting = error.args[0].split('"')[1]
-    return ConfigError(f"{_variable((setting,), {}) or setting}: the environment variable must be JSON")
+    places = ((setting,), *((table, setting) for table in schema.model_fields))
+    named = next(filter(None, (_variable(schema, place, {}) for place in places)), setting)
+    return ConfigError(f"{named}: the environment variable must be JSON")
 
 
-def _variable(place: tuple[int | str, ...], entry: Any) -> str:
+def _variable(schema: Any, place: Sequence[int | str], entry: Any) -> str:
     """Return the environment variable that sets the setting at `place`; empty if `entry` sets it, or nothing does."""
-    for part in place:
-        if isinstance(entry, Mapping) and part in entry:
-            entry = entry[part]
-        else:
-            names = [f"{prefix}{place[-1]}".upper() for prefix in ("", "FETCH_", "GALLERY_")]
-            return next((name for name in names if name in os.environ), "")
-    return ""
+    name, table = str(place[0]) if place else "", entry if isinstance(entry, Mapping) else {}
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel) and name in schema.model_fields):
+        return ""
+    if issubclass(schema, EnvironmentSettings):
+        variable = f"{schema.model_config.get('env_prefix', '')}{name}".upper()
+        return variable if variable in os.environ and name not in table else ""
+    return _variable(schema.model_fields[name].annotation, place[1:], table.get(name))
 
 
 def rendered(config: Any) -> Any:

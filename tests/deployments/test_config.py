@@ -164,9 +164,14 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
             "policy_function: there is no deployments.autoscaling_policy:Policy; did you mean",
         ),
         ((), None, "the configuration: Input should be an object"),
+        ((*DEPLOYMENTS, 1), {}, "applications[0].deployments[1].name: Field required"),
     ],
 )
-def test_problem_is_named_with_its_place(path: Place, value: Any, message: str) -> None:
+def test_problem_is_named_with_its_place(
+    path: Place, value: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not a setting's variable: no setting that reads the environment has this name.
+    monkeypatch.setenv("NAME", "shell")
     with pytest.raises(ConfigError) as caught:
         check_config(changed(path, value))
     assert message in str(caught.value)
@@ -180,12 +185,16 @@ def test_problem_is_named_with_its_place(path: Place, value: Any, message: str) 
         ("THRESHOLDS", "0.4", "THRESHOLDS: Input should be an object"),
         ("GALLERY_STORAGE_OPTIONS", "many", "GALLERY_STORAGE_OPTIONS: the environment variable must be JSON"),
         ("THRESHOLDS", "many", "THRESHOLDS: the environment variable must be JSON"),
+        ("THRESHOLDS", '{"arcface": 2}', "THRESHOLDS: Input should be less than"),
     ],
 )
 def test_a_problem_of_a_variable_names_it(
     variable: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
+    # Variables of other programs with the name of a setting are not blamed.
+    for other in ("EXACT_MB", "STORAGE_OPTIONS", "GALLERY_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(other, "1")
     with pytest.raises(ConfigError, match=f"^{problem}"):
         check_config(DEFAULT)
 
@@ -206,6 +215,15 @@ def test_host_and_port_come_from_the_environment(
     before = copy.deepcopy(DEFAULT)
     assert rendered(DEFAULT) == {**DEFAULT, "http_options": options}
     assert before == DEFAULT
+
+
+def test_only_a_key_that_a_mapping_has_twice_is_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("base: &B {x: 0}\na: {b: &A {<<: *B, x: 1}}\nc: {<<: *A, 1: y, '1': z}")
+    assert read_config(file) == {"base": {"x": 0}, "a": {"b": {"x": 1}}, "c": {"x": 1, 1: "y", "1": "z"}}
+    file.write_text("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3")
+    with pytest.raises(ConfigError, match=r"^c is repeated .*line 5, column 3"):
+        read_config(file)
 
 
 def test_what_cannot_be_read_or_rendered_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

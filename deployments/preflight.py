@@ -193,13 +193,15 @@ def token() -> None:
 
 
 def haproxy() -> None:
-    """Check that the HAProxy which variables name, if any, can be started. Serve would try again and again.
+    """Check that the HAProxy that an environment variable selects can be started. Serve would try again and again.
 
     Raises:
         StartError: there is no such program.
     """
+    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY", "1") != "1":
+        return
     for name in ("FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"):
-        if (program := os.environ.get(name)) is not None and shutil.which(program) is None:
+        if (program := os.environ.get(name)) and shutil.which(program) is None:
             raise StartError(f"{name} is {program!r}, which is not a program: correct it, or unset it")
 
 

@@ -85,12 +85,12 @@ def set_up() -> Iterator[Path]:
         A folder for HAProxy's files, which is removed when the block ends.
     """
     if binary := haproxy_binary():
-        os.environ.setdefault("FACEGRAPH_HAPROXY", binary)
+        os.environ["FACEGRAPH_HAPROXY"] = os.environ.get("FACEGRAPH_HAPROXY") or binary
     else:
         # Serve's own proxy is slower, but needs no binary.
         os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
     ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", str(HAPROXY)) == str(HAPROXY)
-    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "0" or not ours:
+    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY", "1") != "1" or not ours:
         # Other proxies do not add the caller to X-Forwarded-For: the caller could then forge the header.
         os.environ.setdefault("FORWARDED_HOPS", "0")
     if any(os.environ.get(name) for name in COLLECTORS):

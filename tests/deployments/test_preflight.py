@@ -210,12 +210,15 @@ def test_named_token_file_must_be_readable(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"])
 def test_named_haproxy_must_be_a_program(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "sh")
-    preflight.haproxy()
-    for path in ("", "missing", str(tmp_path)):
+    for path in ("sh", ""):
+        monkeypatch.setenv(name, path)
+        preflight.haproxy()
+    for path in ("missing", str(tmp_path)):
         monkeypatch.setenv(name, path)
         with pytest.raises(StartError, match=f"{name} is '{path}', which is not a program"):
             preflight.haproxy()
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "0")
+    preflight.haproxy()
 
 
 def test_stages_must_fit_the_cores() -> None:

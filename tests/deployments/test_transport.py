@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_unset_variables_are_set() -> None:
+    os.environ["FACEGRAPH_HAPROXY"] = ""
     with transport.set_up() as folder:
         assert {name: os.environ[name] for name in transport.SWITCHES} == transport.SWITCHES
         files = [Path(os.environ[name]) for name in transport.FILES]
@@ -75,7 +76,12 @@ def test_binary_is_looked_up_on_path_if_the_package_has_none(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("RAY_SERVE_ENABLE_HA_PROXY", "0"), ("RAY_SERVE_HAPROXY_BINARY_PATH", "/opt/own/haproxy")]
+    ("name", "value"),
+    [
+        ("RAY_SERVE_ENABLE_HA_PROXY", "0"),
+        ("RAY_SERVE_ENABLE_HA_PROXY", "false"),
+        ("RAY_SERVE_HAPROXY_BINARY_PATH", "/opt/own/haproxy"),
+    ],
 )
 def test_header_of_another_proxy_is_trusted_only_on_request(name: str, value: str) -> None:
     os.environ[name] = value

@@ -15,10 +15,9 @@ def not_found(name: str) -> RequestError:
     return RequestError("COLLECTION_NOT_FOUND", f"There is no collection called {name}")
 
 
-def not_empty(faces: int) -> RequestError:
+def not_empty() -> RequestError:
     """Return the error for a collection that is deleted without its faces."""
-    problem = f"The collection contains {faces} faces; add with_faces=true to delete them too"
-    return RequestError("COLLECTION_NOT_EMPTY", problem)
+    return RequestError("COLLECTION_NOT_EMPTY", "The collection contains faces")
 
 
 def subject_not_found() -> RequestError:

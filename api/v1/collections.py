@@ -13,7 +13,6 @@ from api.service import CurrentKey, CurrentService
 from api.v1.chosen import embedder_of
 from api.v1.examples import Answer, JsonBody, example
 from api.v1.options import CollectionName, JsonThreshold, Truth
-from gallery.errors import not_empty
 from gallery.records import Collection
 from graphs.stages import embedding_kind
 from project.request_error import RequestError
@@ -159,13 +158,12 @@ async def delete_collection(
     A collection with faces requires with_faces=true. Otherwise, clients that resolve ``..`` could delete it by mistake,
     because they shorten ``…/subjects/..`` to the path of the collection.
     """
-    gallery = service.stages.gallery
-    found = await gallery.collection(collection)
-    # With with_faces=true, faces are not counted, so that a damaged collection can be deleted.
-    if not with_faces and (count := await gallery.count(found)):
-        raise not_empty(count)
-    # Faces may have been enrolled since.
-    await gallery.drop(collection, only_empty=not with_faces)
+    try:
+        await service.stages.gallery.drop(collection, only_empty=not with_faces)
+    except RequestError as refused:
+        if refused.code != "COLLECTION_NOT_EMPTY":
+            raise
+        raise RequestError(refused.code, f"{refused.message}; add with_faces=true to delete them too") from refused
     return DroppedAnswer(name=collection)
 
 

@@ -22,7 +22,7 @@ class TableVersion:
     """A table and its latest version.
 
     Attributes:
-        table: all callers get the same handle, so another call may check out a newer version while one reads.
+        table: callers may share the handle, so another call may check out a newer version while one reads.
         number: number of the version.
         columns: names of its columns.
     """

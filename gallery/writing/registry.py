@@ -188,9 +188,10 @@ class Registry:
         async with opened.locks.everything(), self.changing():
             self._check_open(opened)
             if only_empty:
-                await opened.table.checkout_latest()
-                if faces := await opened.table.count_rows():
-                    raise not_empty(faces)
+                async with self._readable(opened):
+                    await opened.table.checkout_latest()
+                    if await opened.table.count_rows():
+                        raise not_empty()
             await self.register(opened.collection, dropped=True)
             await self._complete_drop(opened.collection)
 

@@ -243,6 +243,11 @@ async def test_damage_to_one_collection_does_not_affect_changes_of_others(locati
     assert await writer.clean() == {"a": 0, "z": 0}
 
 
+async def test_a_damaged_collection_does_not_pass_for_an_empty_one(location: Storage, writer: Writer) -> None:
+    shutil.rmtree(location.table_folder(writer.collections[0].table))
+    assert await refusal(writer.drop(NAME, only_empty=True)) == "COLLECTION_UNREADABLE"
+
+
 async def test_no_change_is_made_while_the_folder_is_missing(location: Storage, writer: Writer, reader: Reader) -> None:
     away = location.files.rename(location.files.with_name("away"))
     for change in (

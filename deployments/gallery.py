@@ -17,7 +17,7 @@ from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
 from deployments.usage import Usage
-from gallery.errors import UnopenedError, is_full, unreachable
+from gallery.errors import UnopenedError, all_failures, is_full, unreachable
 from gallery.location import Location
 from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
@@ -113,10 +113,10 @@ class GalleryWriter:
                 await work()
             except Exception as error:
                 # The timer will try again. A problem that lasts is logged once.
-                if repr(error) != problem:
+                if (failures := all_failures(error)) != problem:
                     expected = isinstance(error, RequestError | OSError)
-                    logger.error("gallery: the timer could not %s: %r", what, error, exc_info=not expected)  # noqa: TRY400
-                problem = repr(error)
+                    logger.error("gallery: the timer could not %s: %s", what, failures, exc_info=not expected)  # noqa: TRY400
+                problem = failures
             else:
                 problem = ""
             waited = 0.0

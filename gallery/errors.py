@@ -55,6 +55,11 @@ def contract_mismatch(collection: Collection) -> RequestError:
     )
 
 
+def all_failures(error: BaseException) -> str:
+    """Return the notes of an error of maintenance, one per failed collection; the error itself if it has none."""
+    return "; ".join(getattr(error, "__notes__", ())) or repr(error)
+
+
 def is_full(error: BaseException) -> bool:
     """Whether `error` was raised because the disk is full. Lance reports it only in the message."""
     return getattr(error, "errno", None) == errno.ENOSPC or f"(os error {errno.ENOSPC})" in str(error)

@@ -1,14 +1,14 @@
 """Importing exported Parquet files."""
 
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gallery.errors import contract_mismatch
+from gallery.errors import all_failures, contract_mismatch
 from gallery.records import EmbeddingKind
 from gallery.storage.tables import UNREADABLE
 from gallery.transfer import consistent_reads
@@ -17,6 +17,8 @@ from gallery.transfer.face_batches import checked_batch
 from gallery.transfer.parquet_export import ExportFile, import_errors, read_export
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
+
+logger = logging.getLogger("ray.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,18 @@ def exports(paths: Sequence[Path], into: str | None) -> list[ExportFile]:
 
 
 async def _import(writer: Writer, file: ExportFile, report: Report) -> Imported:
-    new = 0
+    new, problem = 0, ""
     for batch in _read(file, "importing", report):
         if inserted := await writer.insert(file.name, file.kind.contract, batch):
             new += inserted
-            # Does nothing until there are many commits. Another collection may be damaged.
-            with suppress(RequestError, *UNREADABLE):
+            try:
+                # Does nothing until there are many commits.
                 await writer.optimise()
+            except (RequestError, *UNREADABLE) as error:
+                # Another collection may be damaged. A problem that lasts is logged once.
+                if (failures := all_failures(error)) != problem:
+                    logger.warning("gallery: maintenance failed during the import: %s", failures)
+                problem = failures
     return Imported(file.name, file.faces, new)
 
 

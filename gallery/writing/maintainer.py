@@ -55,7 +55,7 @@ class Maintainer:
         """Gather the new rows of collections with many commits, and merge the files of those that are scattered.
 
         Raises:
-            Exception: the first error, after all other collections have been optimised.
+            Exception: the first error, after all other collections have been optimised; see `all_failures`.
         """
         for opened in self._registry.opened:
             if _is_due(opened):
@@ -78,7 +78,7 @@ class Maintainer:
             The number of bytes freed, by collection.
 
         Raises:
-            Exception: the first error, after all other collections have been cleaned.
+            Exception: the first error, after all other collections have been cleaned; see `all_failures`.
         """
         freed = {each.collection.name: 0 for each in self._registry.opened}
         try:
@@ -89,8 +89,8 @@ class Maintainer:
     async def _maintain(
         self, work: Callable[[OpenCollection], Awaitable[Answer]], due: Callable[[OpenCollection], bool]
     ) -> dict[str, Answer]:
-        """Do `work` on each collection that is `due` at its turn. Raises the first error at the end."""
-        answers, problems = dict[str, Answer](), list[Exception]()
+        """Do `work` on each collection that is `due`. Raises the first error at the end, with a note per failure."""
+        answers, problems = dict[str, Answer](), dict[str, Exception]()
         for each in self._registry.opened:
             if not due(each):
                 continue
@@ -106,12 +106,12 @@ class Maintainer:
                 each.commits = min(each.commits, FEW_COMMITS)
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._registry:
-                    if problems:
-                        # Only the first is raised.
-                        logger.warning("gallery: maintenance of %s failed: %r", name, error)
-                    problems.append(error)
+                    problems[name] = error
         if problems:
-            raise problems[0]
+            first = next(iter(problems.values()))
+            for name, problem in problems.items():
+                first.add_note(f"{name}: {problem!r}")
+            raise first
         return answers
 
     async def _gather(self, opened: OpenCollection, after: int) -> None:
@@ -131,10 +131,13 @@ class Maintainer:
                 ):
                     await table.update(where=rows, updates_sql={"commit": "commit"})
                 opened.ungathered, opened.gathered_at = 0, self._registry.next_commit()
+                opened.gathering_failed = False
         except (RequestError, *UNREADABLE) as error:
             # Not at once again. If the problem lasts, the next merge of the files reports it.
             opened.ungathered = min(opened.ungathered, GATHER_COMMITS // 2)
-            logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
+            if not opened.gathering_failed:
+                logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
+            opened.gathering_failed = True
         finally:
             opened.gathering = False
 

@@ -54,6 +54,7 @@ class OpenCollection:
         merged_at: the newest commit's number when all its files were last merged, or when it was opened.
         ungathered: number of commits that added rows since the newest rows were last gathered in one file.
         gathering: whether they are being gathered.
+        gathering_failed: whether that failed the last time.
         gathered_at: the newest commit's number at that time.
         removals: number of changes since it was opened that may have removed or replaced faces.
         erased: `removals` at its last clean-up; None before the first.
@@ -69,6 +70,7 @@ class OpenCollection:
     merged_at: int = 0
     ungathered: int = 0
     gathering: bool = False
+    gathering_failed: bool = False
     gathered_at: int = 0
     removals: int = 0
     erased: int | None = None

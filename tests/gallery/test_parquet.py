@@ -23,6 +23,7 @@ from gallery.transfer.face_streams import COLLECTION_KEY
 from gallery.transfer.parquet_export import export_gallery, read_export
 from gallery.transfer.parquet_import import Imported, import_files
 from gallery.writing.writer import Writer
+from tests.fakes import serve_log
 from tests.gallery.sample_gallery import KIND, NAME, SIZE, Storage, enrol, face, people, refusal, writing
 from tests.gallery.sample_transfers import (
     COLUMNS,
@@ -123,8 +124,11 @@ async def test_a_damaged_collection_does_not_prevent_an_import_into_another(
     await filled(location)
     await enrolled(fresh, 1)
     shutil.rmtree(fresh.table_folder((await fresh.table()).name))
-    [result] = await imported(fresh, *await exported(location, out, ODD_NAME))
+    with serve_log() as log:
+        [result] = await imported(fresh, *await exported(location, out, ODD_NAME))
     assert (result.collection, result.new) == (ODD_NAME, 20)
+    [logged] = [record.getMessage() for record in log if "maintenance failed" in record.getMessage()]
+    assert NAME in logged
 
 
 async def test_a_file_gets_its_name_when_it_is_complete(location: Storage, out: Path) -> None:

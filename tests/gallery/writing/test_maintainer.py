@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import product
 from unittest.mock import AsyncMock
 
 import pytest
@@ -9,12 +10,14 @@ from lancedb import AsyncTable
 
 import gallery.writing.maintainer
 import gallery.writing.maintenance
+from gallery.errors import all_failures
 from gallery.reading.reader import Reader
 from gallery.records import NewFace
 from gallery.search.vector_index import DEFAULT_RULE
 from gallery.writing.maintainer import FEW_COMMITS, GATHER_COMMITS, MANY_COMMITS, Maintainer
 from gallery.writing.registry import LARGE_COMMIT, OpenCollection, Registry
 from gallery.writing.writer import Writer
+from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
     KIND,
     NAME,
@@ -91,6 +94,20 @@ async def test_an_optimisation_that_failed_is_not_urgent(writer: Writer, monkeyp
     assert not writer.optimisation_is_urgent
 
 
+@pytest.mark.usefixtures("early_optimisation")
+async def test_the_error_of_maintenance_names_all_failed_collections(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = AsyncMock(side_effect=[RuntimeError("killed"), RuntimeError("killed, too")])
+    monkeypatch.setattr(gallery.writing.maintenance, "merge_files", killed)
+    await writer.create("z", KIND, None)
+    for name, each in product((NAME, "z"), people(3)):
+        await enrol(writer, each, name=name)
+    with pytest.raises(RuntimeError, match="killed") as caught:
+        await writer.optimise()
+    assert all_failures(caught.value) == f"{NAME}: RuntimeError('killed'); z: RuntimeError('killed, too')"
+
+
 async def test_an_optimisation_is_urgent_after_many_commits_and_after_a_start(location: Storage) -> None:
     async with writing(location) as writer:
         await enrol(writer, *people(1))
@@ -152,12 +169,13 @@ async def test_new_faces_of_an_indexed_collection_are_gathered_in_one_file_until
 async def test_new_faces_that_could_not_be_gathered_are_gathered_by_the_next_optimisation(
     location: Storage, writer: Writer, faces: list[NewFace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in faces[50:52]:
-        await enrol(writer, each)
-    with monkeypatch.context() as patched:
-        patched.setattr(AsyncTable, "update", AsyncMock(side_effect=OSError(28, "No space left")))
-        await writer.gather()
-    assert await fragments(await location.table()) == 3
+    with monkeypatch.context() as patched, serve_log() as log:
+        patched.setattr(AsyncTable, "update", update := AsyncMock(side_effect=OSError(28, "No space left")))
+        for each in faces[50:53]:
+            await enrol(writer, each)
+            await writer.gather()
+    assert (await fragments(await location.table()), update.await_count) == (4, 2)
+    assert ["not gathered" in record.getMessage() for record in log] == [True]
     await writer.optimise()
     assert await fragments(await location.table()) == 2
 

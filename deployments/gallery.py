@@ -5,23 +5,29 @@ Only their replicas import LanceDB, because the import is slow.
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from shlex import quote
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray import serve
 from ray.serve import Application
 
 from deployments.gallery_metrics import GalleryMetrics
+from deployments.guard import MARK
 from deployments.usage import Usage
 from gallery.errors import UnopenedError, all_failures, is_full, unreachable
 from gallery.location import Location
 from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
 from project.request_error import RequestError
+
+if TYPE_CHECKING:
+    from gallery.writing.writer import Writer
 
 logger = logging.getLogger("ray.serve")
 
@@ -59,18 +65,15 @@ class GalleryWriter:
         from gallery.reading.reader import Reader
         from gallery.reading.size import SizeCounter
         from gallery.search.vector_index import IndexRule
-        from gallery.writing.writer import Writer
 
-        self._location = location
-        self._writer = await Writer.open(location, IndexRule(index_rows, exact_mb), WRITER_PATIENCE_S)
+        self._location, self._index_rule = location, IndexRule(index_rows, exact_mb)
+        self._optimise_s, self._clean_s = optimise_s, clean_s
+        self._opening = asyncio.Lock()
+        self._writer: Writer | None = None
         self._counter = SizeCounter(Reader(location, exact_mb=0))
         self._metrics = GalleryMetrics()
-        self._timers = [
-            asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
-            asyncio.create_task(self._repeat("gather", self._writer.gather, GATHER_PERIOD_S)),
-            asyncio.create_task(self._repeat("optimise", self._writer.optimise, optimise_s, self._is_urgent)),
-            asyncio.create_task(self._repeat("clean", self._writer.clean, clean_s)),
-        ]
+        with suppress(RequestError):
+            await self._opened()
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
         """Perform an operation of `GalleryChanges`. `RequestError` is returned, not raised.
@@ -78,7 +81,8 @@ class GalleryWriter:
         The operation completes even if the caller is cancelled, so no change is left half done.
         """
         try:
-            return await asyncio.shield(getattr(self._writer, operation)(*args, **options))
+            writer = await self._opened()
+            return await asyncio.shield(getattr(writer, operation)(*args, **options))
         except RequestError as refused:
             return refused
         except (RuntimeError, OSError) as error:
@@ -91,13 +95,42 @@ class GalleryWriter:
         """Return ``UNAVAILABLE`` if the gallery's folder is missing."""
         from gallery.storage.tables import is_missing
 
+        try:
+            await self._opened()
+        except RequestError as refused:
+            return refused
         return unreachable() if is_missing(self._location) else None
+
+    async def _opened(self) -> "Writer":
+        """Return the writer, which is opened by the first call that finds the gallery.
+
+        Raises:
+            RequestError: ``UNAVAILABLE``: the gallery's disk was unmounted since `facegraph serve` reserved the folder.
+                A new gallery in its place would be hidden, with all new faces, once the disk is mounted again.
+        """
+        from gallery.storage.disk import is_reserved
+        from gallery.storage.tables import is_missing
+        from gallery.writing.writer import Writer
+
+        async with self._opening:
+            if self._writer is None:
+                folder = self._location.folder
+                if folder and is_missing(self._location) and MARK in os.environ and not is_reserved(folder):
+                    raise unreachable()
+                self._writer = writer = await Writer.open(self._location, self._index_rule, WRITER_PATIENCE_S)
+                self._timers = [
+                    asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
+                    asyncio.create_task(self._repeat("gather", writer.gather, GATHER_PERIOD_S)),
+                    asyncio.create_task(self._repeat("optimise", writer.optimise, self._optimise_s, self._is_urgent)),
+                    asyncio.create_task(self._repeat("clean", writer.clean, self._clean_s)),
+                ]
+            return self._writer
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
 
     def _is_urgent(self) -> bool:
-        return self._writer.optimisation_is_urgent
+        return self._writer is not None and self._writer.optimisation_is_urgent
 
     async def _repeat(
         self, what: str, work: Callable[[], Awaitable[object]], seconds: float, urgent: Callable[[], bool] = bool

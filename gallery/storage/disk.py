@@ -66,6 +66,15 @@ def reserve(folder: Path, until: float) -> Iterator[None]:
         yield
 
 
+def is_reserved(folder: Path) -> bool:
+    """Whether a running service has reserved `folder`. If its disk was unmounted since, another folder is there."""
+    try:
+        with (folder / SERVICE_LOCK).open("r+") as file:
+            return not _locks(file)
+    except FileNotFoundError:
+        return False
+
+
 def _locks(file: int | TextIOWrapper) -> bool:
     """Try to lock an open file. The system releases the lock when the process ends."""
     try:

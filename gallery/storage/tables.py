@@ -112,6 +112,9 @@ async def wait_until_created(location: Location, seconds: float) -> None:
     """Wait until the gallery has a registry, at most `seconds`. Returns at once if the registry cannot be read."""
     with suppress(*UNREADABLE):
         async with asyncio.timeout(seconds):
+            while is_missing(location):
+                # LanceDB would create the folder.
+                await asyncio.sleep(0.1)
             connection = await location.connect()
             while await open_if_created(connection, REGISTRY) is None:
                 await asyncio.sleep(0.1)

@@ -1,6 +1,7 @@
 """The gallery's deployments and the ingress's client of them, without a cluster."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from itertools import chain, repeat
@@ -16,10 +17,12 @@ from ray.exceptions import ActorUnavailableError
 import deployments.gallery
 from deployments import gallery_metrics, readiness
 from deployments.gallery import GalleryReader, GalleryWriter
+from deployments.guard import MARK
 from deployments.remote_gallery import RemoteGallery
 from gallery.location import Location
 from gallery.reading.size import Size
 from gallery.records import EmbeddingKind, IndexHealth, NewFace, ReaderReport
+from gallery.storage.disk import reserve
 from gallery.storage.memory import MemoryReturner
 from gallery.writing.writer import Writer
 from telemetry.request_record import recording
@@ -153,6 +156,37 @@ async def test_a_reader_returns_memory(tmp_path: Path, monkeypatch: pytest.Monke
     await started_writer(tmp_path)
     await started_reader(tmp_path)
     await eventually(lambda: check.called)
+
+
+async def test_a_restarted_writer_creates_no_gallery_where_the_disk_was_unmounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MARK, "service")
+    monkeypatch.setattr(deployments.gallery, "READER_PATIENCE_S", 0)
+    folder, away = tmp_path / "gallery", tmp_path / "away"
+    with reserve(folder, 0):
+        # As on the first start of the service.
+        first = await Writer.open(Location(str(folder)))
+        await first.close()
+        folder.rename(away)
+        writer, _ = await started_writer(folder), await started_reader(folder)
+        assert not folder.exists()
+        for _ in range(2):
+            assert [(await asked).code for asked in (writer.ready(), writer.call("clean"))] == ["UNAVAILABLE"] * 2
+            # The mount point, in which `facegraph doctor` leaves a lock.
+            with reserve(folder, 0):
+                pass
+        shutil.rmtree(folder)
+        away.rename(folder)
+        assert (await writer.ready(), await writer.call("clean")) == (None, {})
+
+
+async def test_a_writer_creates_the_gallery_that_the_service_has_reserved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MARK, "service")
+    with reserve(tmp_path, 0):
+        assert await (await started_writer(tmp_path)).ready() is None
 
 
 def test_sizes_are_reported_by_model(monkeypatch: pytest.MonkeyPatch) -> None:

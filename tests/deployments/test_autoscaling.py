@@ -1,10 +1,11 @@
-"""Autoscaling end to end, in a service of its own that scales within seconds."""
+"""Autoscaling end to end, in a service of its own that scales within seconds, and is stopped in order."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -24,7 +25,9 @@ IDLE = ("liveness-crmnet", "embedder-arcface", "gallery-reader", "gallery-writer
 
 @SERVED
 @pytest.mark.long
-def test_only_the_loaded_stage_scales_up_and_back(tmp_path: Path, mindy: bytes, mindy_again: bytes) -> None:
+def test_only_the_loaded_stage_scales_up_and_back_and_sigterm_ends_the_service(
+    tmp_path: Path, mindy: bytes, mindy_again: bytes
+) -> None:
     [application] = yaml.safe_load(CONFIG.read_text("utf-8"))["applications"]
     counts: list[Counter[str]] = []
     with served(str(CONFIG), tmp_path / "log", GALLERY_URI=str(tmp_path / "gallery")) as server:
@@ -45,6 +48,9 @@ def test_only_the_loaded_stage_scales_up_and_back(tmp_path: Path, mindy: bytes, 
         with traffic.by(1):
             count_until(lambda count: count[LOADED] == 1)
             traffic.wait_for(3)
+        main = psutil.Process(server.pid)
+        main.terminate()
+        assert main.wait(TIMEOUT_S) == 0
     assert (traffic.failed, traffic.wrong) == ([], [])
     assert {count[name] for count in counts[-1:] for name in count} == {1}
     assert {count[name] for count in counts for name in IDLE} <= {0, 1}

@@ -111,14 +111,6 @@ class Reader(FaceReads):
 
         return collection, await self._gallery.read(collection, ask)
 
-    async def count(self, collection: Collection) -> int:
-        """Return the number of faces in `collection`."""
-
-        async def ask(faces: FaceTable) -> int:
-            return await (await faces.latest()).count_rows()
-
-        return await self._gallery.read(collection, ask)
-
     async def subjects(self, name: str, after: str, limit: int | None) -> list[Subject]:
         """Return the subjects with ids greater than `after`, in the order of code points.
 

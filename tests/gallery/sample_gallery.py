@@ -80,7 +80,7 @@ class Storage(Location):
         every = {subject.id: await reader.faces(collection, subject.id) for subject in subjects}
         assert [subject.faces for subject in subjects] == [len(faces) for faces in every.values()]
         ids = [stored.face_id for faces in every.values() for stored in faces]
-        assert len(set(ids)) == len(ids) == await reader.count(collection)
+        assert len(set(ids)) == len(ids) == await (await self.table(name)).count_rows()
         _, statistics = await reader.statistics(name)
         assert (statistics.faces, statistics.subjects) == (len(ids), len(every))
         return every

@@ -60,7 +60,7 @@ class Desk:
         return [face.label for face in asyncio.run(self.gallery.faces(self.collection, subject))]
 
     def count(self) -> int:
-        return asyncio.run(self.gallery.count(self.collection))
+        return asyncio.run(self.gallery.statistics("staff"))[1].faces
 
 
 def statuses(outcomes: list[EnrolmentOutcome]) -> list[str]:

@@ -129,7 +129,7 @@ class PhotoDetector:
             sure = self._is_sure(found)
             # If the upright photo has no face, an uncertain one in a rotated photo is probably not a face. A sideways
             # face is replaced by a sure upright one even if that scores less, because its landmarks are less exact.
-            if (sure and _lies(faces)) or (faces and _more_likely(found, faces)):
+            if (sure and not _is_upright(faces)) or (faces and _more_likely(found, faces)):
                 faces = [face.turned(-turns, width, height) for face in found]
                 if sure:
                     break
@@ -137,7 +137,7 @@ class PhotoDetector:
 
     def _is_sure(self, faces: Sequence[Face]) -> bool:
         """Return whether the picked face is upright and scores at least `sure_score`."""
-        return bool(faces) and faces[0].score >= self._detector.sure_score and not quarter_turns(faces[0].landmarks)
+        return _is_upright(faces) and faces[0].score >= self._detector.sure_score
 
     def _find_with_borders(self, pixels: NDArray[np.uint8], pick: Pick) -> tuple[list[Face], float]:
         """Find the faces that count. If there are none, search again with black borders around the photo.
@@ -165,9 +165,9 @@ class PhotoDetector:
         return [_shifted(face.scaled(1 / scale), -border) for face in found]
 
 
-def _lies(faces: Sequence[Face]) -> bool:
-    """Return whether there is no face, or the picked one is sideways or upside down."""
-    return not faces or quarter_turns(faces[0].landmarks) != 0
+def _is_upright(faces: Sequence[Face]) -> bool:
+    """Return whether there is a face, and the picked one is neither sideways nor upside down."""
+    return bool(faces) and quarter_turns(faces[0].landmarks) == 0
 
 
 def _more_likely(found: Sequence[Face], faces: Sequence[Face]) -> bool:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.service import Service
 from gallery.metadata_format import MAX_BYTES, MAX_DEPTH
-from gallery.records import MAX_FACES_PER_PHOTO, MAX_SUBJECT
+from gallery.records import COLLECTION_NAME, COLLECTION_NAME_RULE, MAX_FACES_PER_PHOTO, MAX_SUBJECT
 from graphs.duplicates import DuplicatePolicy
 from graphs.liveness import LivenessPolicy
 from imaging.pick import MAX_FACES_ANSWERED, FaceRule, Pick
@@ -32,17 +32,10 @@ IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,100}", "a whole number in digits
 AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
-COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""Pattern of a collection's name."""
 CollectionName = Annotated[
     str,
-    Path(
-        pattern=COLLECTION_NAME,
-        description="1 to 64 letters, digits, dots, dashes and underscores; starts with a letter or digit.",
-    ),
-    BeforeValidator(
-        _written(COLLECTION_NAME, "1 to 64 letters A to Z, digits, '.', '_' and '-', with a letter or digit first")
-    ),
+    Path(pattern=COLLECTION_NAME, description=f"{COLLECTION_NAME_RULE}."),
+    BeforeValidator(_written(COLLECTION_NAME, COLLECTION_NAME_RULE)),
 ]
 QueryThreshold = Annotated[
     Annotated[float, Field(ge=-1, le=1), AS_NUMBER] | None,

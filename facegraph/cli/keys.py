@@ -13,6 +13,7 @@ from access.keys import SCOPES, KeysError, create, read, revoke
 from access.settings import AWS_PACKAGES, AccessArgs
 from facegraph.cli.options import JsonOption
 from facegraph.cli.output import command_errors, escaped, make_table, print_json, print_line, stderr, stdout
+from gallery.records import COLLECTION_NAME, COLLECTION_NAME_RULE
 from project.root import ROOT
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -57,6 +58,10 @@ def create_command(
     if unknown := set(scope) - set(SCOPES):
         raise typer.BadParameter(
             f"unknown scope {escaped(', '.join(unknown))}; available: {', '.join(SCOPES)}", param_hint="--scope"
+        )
+    if invalid := [each for each in collection or [] if not re.fullmatch(COLLECTION_NAME, each)]:
+        raise typer.BadParameter(
+            f"{escaped(invalid[0])} is not the name of a collection: {COLLECTION_NAME_RULE}", param_hint="--collection"
         )
     scopes = [each for each in SCOPES if each in scope]
     until = None if expires is None else datetime.now(UTC).replace(microsecond=0) + _duration(expires)

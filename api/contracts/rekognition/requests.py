@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_pascal
 
 from api.images import from_base64
 from api.service import Service
-from api.v1.options import COLLECTION_NAME
+from gallery.records import COLLECTION_NAME
 from project.request_error import RequestError
 from project.validation import plain_message
 

@@ -52,8 +52,12 @@ def decoded(text: str | None) -> Metadata | None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a key is repeated")
+    found = dict[str, Any]()
+    for key, value in pairs:
+        if key in found:
+            # Written as JSON, because the error's text must not contain lone surrogates.
+            raise _invalid(f"Metadata can have each key only once in an object; {json.dumps(key[:64])} is repeated")
+        found[key] = value
     return found
 
 

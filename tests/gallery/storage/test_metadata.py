@@ -53,6 +53,11 @@ def test_other_metadata_is_refused(text: str) -> None:
     assert caught.value.code == "INVALID_METADATA"
 
 
+def test_a_repeated_key_is_named() -> None:
+    with pytest.raises(RequestError, match=r'each key only once in an object; "\\ud800b" is repeated$'):
+        parsed(r'{"a": [{"\ud800b": 1, "\ud800b": 1}]}')
+
+
 async def test_it_is_set_replaced_and_removed(location: Storage, writer: Writer, reader: Reader) -> None:
     await enrol(writer, face("Ada"), face("Bob", vectors(2)[1]))
     before = await location.versions()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption, UrlOption
-from facegraph.cli.output import escaped, print_json, print_line
+from facegraph.cli.output import CommandError, escaped, print_json, print_line
 from facegraph.cli.service_client import service_client
 from facegraph.client import FaceRule
 
@@ -28,18 +28,23 @@ def compare_command(
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check which photos show the same person as the first one. No gallery is used."""
+    """Check which photos show the same person as the first one. No gallery is used.
+
+    Any refused photo makes the exit status 1.
+    """
     with service_client(url, api_key) as client:
         found = client.verify_many(reference, *photos, faces=faces, threshold=threshold)
     if as_json:
         compared = [{"file": str(photos[each.photo]), **asdict(each)} for each in found.photos]
         print_json({"threshold": found.threshold, "photos": compared})
-        return
-    for each in found.photos:
-        name = escaped(str(photos[each.photo]))
-        if each.error:
-            print_line(f"[yellow]refused[/] {name}: {escaped(f'{each.error.code} {each.error.message}')}")
-        else:
-            verdict = "[green]match[/]" if each.match else "[yellow]no match[/]"
-            print_line(f"{verdict} {name}: similarity {each.value:.3f}")
-    print_line(f"a match needs at least {found.threshold.value:g}")
+    else:
+        for each in found.photos:
+            name = escaped(str(photos[each.photo]))
+            if each.error:
+                print_line(f"[yellow]refused[/] {name}: {escaped(f'{each.error.code} {each.error.message}')}")
+            else:
+                verdict = "[green]match[/]" if each.match else "[yellow]no match[/]"
+                print_line(f"{verdict} {name}: similarity {each.value:.3f}")
+        print_line(f"a match needs at least {found.threshold.value:g}")
+    if refused := sum(each.error is not None for each in found.photos):
+        raise CommandError(f"{refused} of {len(photos)} photos were refused")

@@ -114,7 +114,9 @@ def test_photos_are_compared_with_the_first(run: Run, people: People, tmp_path: 
     photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg")]
     for path, words in zip(photos, ("anna", "anne", "bob", "faceless"), strict=True):
         path.write_text(words)
-    assert run("compare", *photos)[1].splitlines() == [
+    status, out, err = run("compare", *photos)
+    assert (status, err) == (1, "error 1 of 3 photos were refused\n")
+    assert out.splitlines() == [
         f"match {photos[1]}: similarity 0.940",
         f"no match {photos[2]}: similarity 0.000",
         f"refused {photos[3]}: NO_FACE_DETECTED No face detected",

@@ -12,7 +12,7 @@ s|bind \(.*\):\([0-9]*\)$|bind "${FACEGRAPH_BIND-\1}:\2"|
 # The ingress gets the caller's IP address, and a request id from Serve if the caller's is malformed. Before a request
 # takes a slot in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must
 # fit into a message between replicas (64 MiB, transport.py), except that of an import, which is sent on in parts. A
-# larger body gets an error in the format of the path's contract. The ingress has lower limits.
+# larger body gets an error in the format of the request's contract. The ingress has lower limits.
 a\
     option forwardfor\
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }\
@@ -21,6 +21,7 @@ a\
     http-error status 408 content-type application/json string '{"error":{"code":"REQUEST_TIMEOUT","message":"The request did not arrive in time","details":{}},"request_id":null}'\
     http-error status 413 content-type application/json string '{"error":{"code":"BODY_TOO_LARGE","message":"The request body exceeds the limit of 67108864 bytes","details":{}},"request_id":null}'\
     http-request del-header upgrade\
+    http-request deny deny_status 400 content-type application/json string '{"__type":"ImageTooLargeException","Code":"ImageTooLargeException","Message":"The request body exceeds the limit of 67108864 bytes","Logref":""}' if { req.body_size gt 67108864 } { method POST } { path / } { req.hdr(x-amz-target) -m found }\
     http-request deny deny_status 413 content-type application/json string '{"success":false,"error":"The request body exceeds the limit of 67108864 bytes"}' if { req.body_size gt 67108864 } { path_reg ^/match(/|$) }\
     http-request deny deny_status 413 content-type application/json string '{"detail":"The request body exceeds the limit of 67108864 bytes"}' if { req.body_size gt 67108864 } { path_reg ^/(compare|mediapipe|add_face|match_face|list_faces|delete_face|stats)(/|$) }\
     http-request deny deny_status 413 content-type application/json string '{"error":"The request body exceeds the limit of 67108864 bytes"}' if { req.body_size gt 67108864 } { path_reg ^/(detect-face|extract-embedding|compare-faces)(/|$) }\

@@ -16,6 +16,8 @@ from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig,
 from ray.serve.config import HTTPOptions
 
 from api.app import FORMS
+from api.contracts.rekognition.aws_errors import error_answer
+from api.errors import ErrorAnswer
 from deployments import transport
 from deployments.address import reserved_port
 from project.request_error import RequestError
@@ -148,11 +150,14 @@ def test_only_a_body_above_the_limit_is_refused(
     assert error(proxy, f"{request_line}{HOST}{headers}\r\n") == expected
 
 
-@pytest.mark.parametrize("first", FORMS)
-def test_refusal_of_a_large_body_has_the_format_of_the_contract(proxy: int, first: str) -> None:
-    answer = send(proxy, f"POST /{first}{HOST}Content-Length: {2**26 + 1}\r\n\r\n".encode())
+@pytest.mark.parametrize(
+    ("target", "form"),
+    [*((f"{first}{HOST}", form) for first, form in FORMS.items()), (f"{HOST}X-Amz-Target: a\r\n", error_answer)],
+)
+def test_refusal_of_a_large_body_has_the_format_of_the_contract(proxy: int, target: str, form: ErrorAnswer) -> None:
+    answer = send(proxy, f"POST /{target}Content-Length: {2**26 + 1}\r\n\r\n".encode())
     message = "The request body exceeds the limit of 67108864 bytes"
-    status, body = FORMS[first](RequestError("BODY_TOO_LARGE", message), "")
+    status, body = form(RequestError("BODY_TOO_LARGE", message), "")
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
     assert json.loads(answer.read()) == body
 

@@ -48,7 +48,9 @@ class GalleryArgs(EnvironmentSettings):
         gt=0,
         description="Seconds between optimisations, which merge small files and update indexes.",
     )
-    clean_s: float = Field(3600, gt=0, description="Seconds between clean-ups, which erase deleted data.")
+    clean_s: float = Field(
+        3600, gt=0, description="Seconds between clean-ups, which erase deleted data and ClientRequestTokens."
+    )
     writer_cpus: float = Field(0.1, gt=0, description="CPUs of the writer.")
     reader_cpus: float = Field(0.1, gt=0, description="CPUs per reader.")
     reader_threads: int = Field(2, ge=1, description="Threads per exact search.")

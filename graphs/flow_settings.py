@@ -29,7 +29,8 @@ class FlowSettings(EnvironmentSettings):
     thresholds: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(
         default_factory=dict,
         description="Minimum cosine similarity of a match in /v1, by embedder role, if neither the request nor the "
-        "collection has a threshold. Overrides the card's threshold.",
+        "collection has a threshold. Overrides the card's threshold. `facegraph models calibrate` with `--write` sets "
+        "it.",
     )
     liveness_threshold: float = Field(0.5, ge=0, le=1, description="Minimum live probability of a live face.")
     liveness_policy: Literal["report", "require"] = Field(
@@ -44,7 +45,8 @@ class FlowSettings(EnvironmentSettings):
     )
     pad_embeddings: bool = Field(
         True,
-        description="Whether the contracts that document embeddings of 512 numbers pad shorter ones with zeros.",
+        description="Whether the contracts that document embeddings of 512 numbers, of /extract-embedding, "
+        "/compare-faces and /api/v1, pad shorter ones with zeros.",
     )
     min_side: int = Field(224, gt=0, description="Minimum width and height of a photo, in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Minimum mean grey value of a photo.")

@@ -24,7 +24,7 @@ async def from_field(field: str, service: Service) -> bytes:
         RequestError: see `from_base64` and `PhotoDownloads.fetch`.
     """
     if _ADDRESS.match(field):
-        return await service.addresses.fetch(field)
+        return await service.downloads.fetch(field)
     return from_base64(field, service.limits.max_image_size)
 
 

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 import httpx
 
 from api.public_ip import IPAddress, is_public
-from api.settings import AddressArgs
+from api.settings import DownloadArgs
 from imaging.photo_errors import too_large
 from project.request_error import RequestError
 
@@ -54,7 +54,7 @@ class PhotoDownloads:
 
     def __init__(
         self,
-        args: AddressArgs,
+        args: DownloadArgs,
         max_bytes: int,
         resolve: Resolve | None = None,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,

@@ -34,7 +34,7 @@ class Service:
     stages: Stages
     limits: LimitArgs
     settings: FlowSettings
-    addresses: PhotoDownloads
+    downloads: PhotoDownloads
     status: Status
     exposition: Callable[[], Awaitable[str]]
     requests: CallWindow = field(default_factory=CallWindow)

@@ -57,7 +57,7 @@ class LimitArgs(EnvironmentSettings):
         return 2 * (self.max_image_size * 4 // 3 * 80 // 76) + 64 * 1024
 
 
-class AddressArgs(EnvironmentSettings):
+class DownloadArgs(EnvironmentSettings):
     """Fetching photos by URL. Each variable begins with ``FETCH_``."""
 
     model_config = SettingsConfigDict(env_prefix="FETCH_")

@@ -18,7 +18,7 @@ from access.settings import AccessArgs
 from api.app import create_app
 from api.photo_downloads import PhotoDownloads
 from api.service import Service
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from deployments.readiness import first_looks
 from deployments.remote_gallery import RemoteGallery
 from deployments.settings import INGRESS
@@ -74,7 +74,7 @@ class Ingress:
         stages: Mapping[str, BoundStage],
         defaults: Mapping[str, str],
         limits: LimitArgs,
-        addresses: AddressArgs,
+        addresses: DownloadArgs,
         gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
         access: AccessArgs,
         workers: int,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from access.settings import AccessArgs
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
 from models.catalogue import networks_of
@@ -63,7 +63,7 @@ class AppArgs(BaseModel):
         description="Role of each task for requests to /v1 that name no role. By default, the task's first stage.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
-    addresses: AddressArgs = Field(default_factory=AddressArgs)
+    addresses: DownloadArgs = Field(default_factory=DownloadArgs)
     gallery: GalleryArgs = Field(default_factory=GalleryArgs)
     access: AccessArgs = Field(default_factory=AccessArgs)
     ingress_cpus: float = Field(0.2, gt=0, description="CPUs per ingress replica, not counting the stages inside it.")

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.photo_downloads import PhotoDownloads
 from api.service import Service
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from graphs.flow_settings import FlowSettings
 from graphs.stages import DetectionRequest, FaceCrops, Stage, Stages
 from imaging.crops import CropSpec
@@ -119,10 +119,10 @@ class FakeNetwork:
 
 
 class FakeDownloads(PhotoDownloads):
-    """Holds `photos` by address. An exception among them is raised."""
+    """Holds `photos` by URL. An exception among them is raised."""
 
     def __init__(self, photos: Mapping[str, bytes | Exception]) -> None:
-        super().__init__(AddressArgs(addresses=False), 0)
+        super().__init__(DownloadArgs(addresses=False), 0)
         self.photos = photos
         self.calls: list[str] = []
 
@@ -343,12 +343,12 @@ def service(
     of: Stages | None = None,
     limits: LimitArgs | None = None,
     settings: FlowSettings | None = None,
-    addresses: PhotoDownloads | None = None,
+    downloads: PhotoDownloads | None = None,
 ) -> Service:
-    """A service over fake stages. It fetches no photos unless `addresses` is given."""
-    nowhere = PhotoDownloads(AddressArgs(addresses=False), 0)
+    """A service over fake stages. It fetches no photos unless `downloads` is given."""
+    nowhere = PhotoDownloads(DownloadArgs(addresses=False), 0)
     return Service(
-        of or stages(), limits or LimitArgs(), settings or FlowSettings(), addresses or nowhere, status, exposition
+        of or stages(), limits or LimitArgs(), settings or FlowSettings(), downloads or nowhere, status, exposition
     )
 
 

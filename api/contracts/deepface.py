@@ -284,7 +284,7 @@ def _stages(service: Service) -> tuple[DetectorStage, FaceStage]:
 
 async def _load(body: ExtractRequest, service: Service) -> bytes:
     if body.image_type == "url":
-        return await service.addresses.fetch(body.image)
+        return await service.downloads.fetch(body.image)
     return from_base64(body.image, service.limits.max_image_size)
 
 

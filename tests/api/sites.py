@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.photo_downloads import PhotoDownloads
-from api.settings import AddressArgs
+from api.settings import DownloadArgs
 from project.request_error import RequestError
 
 PHOTO = bytes(range(256)) * 4
@@ -101,7 +101,7 @@ class Wire(httpx.MockTransport):
 def addresses(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **args: Any) -> PhotoDownloads:
     """Fetches from loopback by default."""
     transport = (lambda: wire) if wire else None
-    settings = AddressArgs(**{"allowed_networks": "127.0.0.1/32", **args})
+    settings = DownloadArgs(**{"allowed_networks": "127.0.0.1/32", **args})
     return PhotoDownloads(settings, len(PHOTO), resolve or Names(), transport)
 
 

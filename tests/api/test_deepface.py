@@ -44,8 +44,8 @@ def stages(detect: Any = None, embed: FakeNetwork | None = None) -> Stages:
     return match_stages(detect or FakeDetector(photo()), embed=embed or FakeNetwork([[0.0, 1.0]]))
 
 
-def extract(of: Stages | None = None, addresses: FakeDownloads | None = None, **fields: Any) -> httpx.Response:
-    asked = client(of or stages(), addresses=addresses)
+def extract(of: Stages | None = None, downloads: FakeDownloads | None = None, **fields: Any) -> httpx.Response:
+    asked = client(of or stages(), downloads=downloads)
     return asked.post("/api/v1/extract-embedding", json={"image": TEXT, **fields})
 
 
@@ -81,10 +81,10 @@ def test_the_contracts_own_detector_is_used_where_it_is_configured() -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"image_type": "base64"}])
 def test_an_address_is_fetched_only_if_the_request_says_that_it_is_one(fields: Any) -> None:
-    addresses = FakeDownloads({ADDRESS: PHOTO})
-    assert refusal(extract(None, addresses, image=ADDRESS, **fields))[0] == "INVALID_IMAGE"
-    assert addresses.calls == []
-    assert extract(None, addresses, image=ADDRESS, image_type="url").is_success
+    downloads = FakeDownloads({ADDRESS: PHOTO})
+    assert refusal(extract(None, downloads, image=ADDRESS, **fields))[0] == "INVALID_IMAGE"
+    assert downloads.calls == []
+    assert extract(None, downloads, image=ADDRESS, image_type="url").is_success
 
 
 def test_without_enforcement_a_photo_without_a_face_is_embedded_whole() -> None:

@@ -68,7 +68,7 @@ def test_a_percent_encoded_photo_may_have_the_greatest_size_and_no_more() -> Non
 
 @pytest.mark.parametrize("url", ["http://photos.example/a.jpg", "HTTPS://Photos.example", "http://"])
 async def test_an_address_is_fetched(url: str) -> None:
-    assert await from_field(url, service(addresses=FakeDownloads({url: PHOTO}))) == PHOTO
+    assert await from_field(url, service(downloads=FakeDownloads({url: PHOTO}))) == PHOTO
 
 
 async def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:

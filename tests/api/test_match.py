@@ -110,7 +110,7 @@ def test_two_addresses_are_fetched_side_by_side() -> None:
             async with asyncio.timeout(TIMEOUT_S), both:
                 return await super().fetch(url)
 
-    asked = client(stages(looks), addresses=Meeting({ADDRESS1: FIRST, ADDRESS2: SECOND}))
+    asked = client(stages(looks), downloads=Meeting({ADDRESS1: FIRST, ADDRESS2: SECOND}))
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2}).status_code == 200
     assert looks.calls[0][0] == [FIRST, SECOND]
 
@@ -130,7 +130,7 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
             await asyncio.sleep(0.01)
             return await super().fetch(url)
 
-    asked = client(addresses=Slow({ADDRESS1: first, ADDRESS2: second}))
+    asked = client(downloads=Slow({ADDRESS1: first, ADDRESS2: second}))
     # A text that is neither an address nor base64 is refused sooner than an address that cannot be fetched.
     response = asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2 if second else "!"})
     assert response.status_code == 400
@@ -138,7 +138,7 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
 
 
 def test_a_fault_while_a_photo_is_fetched_is_a_500() -> None:
-    asked = client(addresses=FakeDownloads({ADDRESS1: RuntimeError("broken")}))
+    asked = client(downloads=FakeDownloads({ADDRESS1: RuntimeError("broken")}))
     assert asked.post("/match", json={"image1": ADDRESS1, "image2": TEXT2}).status_code == 500
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.photo_downloads import MAX_URL, PhotoDownloads
-from api.settings import AddressArgs
+from api.settings import DownloadArgs
 from project.request_error import RequestError
 from tests.api.sites import (
     NO_CONNECTION,
@@ -75,7 +75,7 @@ def test_any_text_is_refused_properly(text: str) -> None:
 
 @pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "%00", "127.0.0.1%00.example.com", "localhost"])
 async def test_a_host_without_a_public_address_is_refused_by_the_system_s_resolver(host: str) -> None:
-    assert await refusal(PhotoDownloads(AddressArgs(), 10, transport=Wire), f"http://{host}/") in (
+    assert await refusal(PhotoDownloads(DownloadArgs(), 10, transport=Wire), f"http://{host}/") in (
         NOT_VALID,
         NOT_FOUND,
         NOT_PUBLIC,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.photo_downloads import PhotoDownloads, Resolver
 from api.public_ip import IPAddress, is_public
-from api.settings import AddressArgs
+from api.settings import DownloadArgs
 from project.request_error import RequestError
 from tests.api.sites import Wire
 
@@ -97,7 +97,7 @@ def test_no_inner_address_is_connected_to_however_it_is_written(address: IPv4Add
     scheme, port = (data.draw(st.sampled_from(of)) for of in (["http", "https", "HTTP"], ["", ":80", ":8080"]))
     wire = Wire()
     with pytest.raises(RequestError):
-        asyncio.run(PhotoDownloads(AddressArgs(), 10, transport=lambda: wire).fetch(f"{scheme}://{host}{port}/photo"))
+        asyncio.run(PhotoDownloads(DownloadArgs(), 10, transport=lambda: wire).fetch(f"{scheme}://{host}{port}/photo"))
     assert wire.sent == []
 
 

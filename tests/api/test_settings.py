@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 from pydantic import ValidationError
 
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 
 
 def test_two_photos_in_wrapped_base64_fit_into_a_body() -> None:
@@ -27,12 +27,12 @@ def test_two_photos_in_wrapped_base64_fit_into_a_body() -> None:
     ],
 )
 def test_hosts_are_listed_with_or_without_a_port(text: str, hosts: set[tuple[str, int | None]]) -> None:
-    assert AddressArgs(allowed_hosts=text).hosts == hosts
+    assert DownloadArgs(allowed_hosts=text).hosts == hosts
 
 
 def test_networks_are_listed_and_a_single_address_is_one() -> None:
-    assert AddressArgs().networks == ()
-    args = AddressArgs(allowed_networks="10.0.0.0/8, 127.0.0.1,fd00::/8")
+    assert DownloadArgs().networks == ()
+    args = DownloadArgs(allowed_networks="10.0.0.0/8, 127.0.0.1,fd00::/8")
     assert args.networks == tuple(map(ip_network, ("10.0.0.0/8", "127.0.0.1/32", "fd00::/8")))
 
 
@@ -46,7 +46,7 @@ NO_NETWORKS = ["", "10.0.0.1/8", "10.0.0.0/33", "intranet", "10.0.0.0-10.0.0.9"]
 )
 def test_invalid_entry_is_quoted(name: str, entry: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        AddressArgs.model_validate({name: f"127.0.0.1,{entry}"})
+        DownloadArgs.model_validate({name: f"127.0.0.1,{entry}"})
     [problem] = caught.value.errors()
     assert problem["loc"] == (name,)
     assert entry in problem["msg"]

@@ -11,7 +11,7 @@ import pytest
 from ray.exceptions import ActorUnavailableError
 
 from access.settings import AccessArgs
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from deployments import ingress, status
 from deployments.ingress import BoundStage
 from deployments.readiness import first_looks
@@ -76,7 +76,7 @@ async def test_a_fresh_ingress_is_ready_once_every_stage_has_answered(monkeypatc
     monkeypatch.setattr(ingress, "_status", lambda watched, requests: None)
     plain: Any = cast(Any, ingress.Ingress).func_or_class.__mro__[1]
     made = plain.__new__(plain)
-    await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), AddressArgs(), gallery, access, 1)
+    await made.__init__(stages, {"detector": "mtcnn"}, LimitArgs(), DownloadArgs(), gallery, access, 1)
     transport = httpx.ASGITransport(made.__serve_build_asgi_app__())
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client, asyncio.timeout(TIMEOUT_S):
         answer = await client.get("/readyz")

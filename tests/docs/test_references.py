@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from access.settings import AccessArgs
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from evaluation.error_rates import error_rates
 from facegraph.cli.lazy import LazyCommand
 from facegraph.cli.program import program
@@ -51,7 +51,7 @@ def anchors(document: Path) -> set[str]:
 
 def settings() -> set[str]:
     """The environment variables of all settings."""
-    models = (LimitArgs, AddressArgs, GalleryArgs, AccessArgs, FlowSettings)
+    models = (LimitArgs, DownloadArgs, GalleryArgs, AccessArgs, FlowSettings)
     return {
         f"{model.model_config.get('env_prefix', '')}{field}".upper() for model in models for field in model.model_fields
     }

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from access.settings import AccessArgs
-from api.settings import AddressArgs, LimitArgs
+from api.settings import DownloadArgs, LimitArgs
 from deployments.settings import StageArgs
 from gallery.settings import GalleryArgs
 from graphs.flow_settings import FlowSettings
@@ -29,7 +29,7 @@ ARGS: dict[str, Any] = {
     [
         (FlowSettings, "MIN_SIDE", "min_side"),
         (LimitArgs, "MAX_REQUESTS", "max_requests"),
-        (AddressArgs, "FETCH_MAX_REDIRECTS", "max_redirects"),
+        (DownloadArgs, "FETCH_MAX_REDIRECTS", "max_redirects"),
         (AccessArgs, "RATE_BURST", "rate_burst"),
         (GalleryArgs, "GALLERY_INDEX_MB", "index_mb"),
     ],
@@ -54,7 +54,7 @@ def test_variables_reach_the_settings_inside_the_arguments(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "settings", [FlowSettings, LimitArgs, AddressArgs, AccessArgs, GalleryArgs, StageArgs, AppArgs]
+    "settings", [FlowSettings, LimitArgs, DownloadArgs, AccessArgs, GalleryArgs, StageArgs, AppArgs]
 )
 def test_unknown_names_and_changes_are_refused(settings: type[BaseModel]) -> None:
     needed = {AppArgs: ARGS, StageArgs: {"model": "mtcnn"}}.get(settings, {})

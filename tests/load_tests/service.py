@@ -34,11 +34,11 @@ async def score(crops: FaceCrops) -> NDArray[np.float32]:
     return np.full(len(crops[0]), 0.9, np.float32)
 
 
-def app(addresses: PhotoDownloads | None = None) -> ASGIApp:
+def app(downloads: PhotoDownloads | None = None) -> ASGIApp:
     """The whole app, with every role of the default configuration and an empty gallery."""
     detectors = [detector(detect, role=role) for role in ("mtcnn", "mediapipe")]
     embedders = [embedder(embed, role, role, contract=f"contract-of-{role}") for role in ("arcface", "facenet")]
-    return create_app(service(stages_of(*detectors, liveness(score), *embedders), addresses=addresses))
+    return create_app(service(stages_of(*detectors, liveness(score), *embedders), downloads=downloads))
 
 
 class Recorder:

@@ -15,6 +15,9 @@ logger = logging.getLogger("ray.serve")
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
+PAUSE_S = 0.2
+"""Length of a pause between changes, in seconds."""
+
 
 class CollectionLocks:
     """Locks of one collection, to be acquired in the order of the attributes.
@@ -43,6 +46,22 @@ class CollectionLocks:
         rewrite: asyncio.Lock | nullcontext[None] = self.rewrite if removes else nullcontext()
         async with rewrite, self.change:
             yield
+
+    @asynccontextmanager
+    async def pauses(self) -> AsyncIterator[None]:
+        """Keep `PAUSE_S` between any change and those that wait, so that other commits find time."""
+
+        async def pause() -> None:
+            while True:
+                async with self.change:
+                    await asyncio.sleep(PAUSE_S)
+
+        pausing = asyncio.create_task(pause())
+        try:
+            yield
+        finally:
+            pausing.cancel()
+            await asyncio.wait([pausing])
 
     @asynccontextmanager
     async def everything(self) -> AsyncIterator[None]:

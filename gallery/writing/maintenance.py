@@ -4,6 +4,7 @@ import asyncio
 import logging
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
@@ -31,8 +32,8 @@ SCATTERED_ROWS, SCATTERED_FILES = 2048, 32
 """Number of rows outside an index, and of small files, at which all files of an indexed table are merged."""
 MERGE_COMMITS = 1000
 """Number of commits after which all files are merged in any case, because that removes old versions."""
-OVERTAKEN = "Too many concurrent writers"
-"""Part of Lance's message if each attempt to commit failed because another commit came first."""
+OVERTAKEN = ("Too many concurrent writers", "Failed to commit the transaction after")
+"""Parts of Lance's messages if each attempt to commit failed because another commit came first."""
 UNVERIFIED_S = 8 * 86400
 """Age in seconds at which Lance deletes a file that no version names, since no commit under way can need it."""
 
@@ -122,7 +123,8 @@ class TableMaintenance:
     ) -> Answer:
         """Run `work` on the table: in a separate process if the table is large, because work here delays enrolments.
 
-        If enrolments commit so often that the work cannot commit, it is repeated while they wait.
+        If enrolments commit so often that the work cannot commit, it is repeated while they pause, and then while they
+        wait until it is done.
         """
 
         async def run() -> Answer:
@@ -132,12 +134,14 @@ class TableMaintenance:
             await self.table.checkout_latest()
             return answer
 
-        try:
-            return await run()
-        except RuntimeError as error:
-            if OVERTAKEN not in str(error):
-                raise
-            logger.warning("gallery: enrolments in %s wait for %s after %s", self.table.name, work.__name__, error)
+        for slower in (nullcontext(), self.locks.pauses()):
+            try:
+                async with slower:
+                    return await run()
+            except RuntimeError as error:
+                if not any(part in str(error) for part in OVERTAKEN):
+                    raise
+                logger.warning("gallery: enrolments in %s wait for %s after %s", self.table.name, work.__name__, error)
         async with self.locks.change:
             return await run()
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 from lancedb import AsyncTable
 
+import gallery.storage.locks
 from gallery.search.vector_index import DEFAULT_RULE
 from gallery.storage.locks import CollectionLocks
 from gallery.unit_vectors import normalised
@@ -85,16 +86,27 @@ async def test_a_large_collection_is_maintained_separately_while_faces_are_enrol
     assert sorted(await location.listed()) == sorted(each.subject for each in left)
 
 
-async def test_enrolments_wait_for_work_that_they_have_overtaken(
+async def test_enrolments_pause_and_then_wait_for_work_that_they_have_overtaken(
     location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lance gives up if others have committed before each of its attempts."""
-    rewrite, locks, waiting = maintenance.rewrite, CollectionLocks(), list[bool]()
+    rewrite, locks, waiting = maintenance.rewrite, CollectionLocks(), list[tuple[bool, bool]]()
+    messages = ["Too many concurrent writers. Attempted 7 times", "Failed to commit the transaction after 20 retries."]
+    monkeypatch.setattr(gallery.storage.locks, "PAUSE_S", 0.01)
+
+    async def change() -> bool:
+        """Return whether a change can be made."""
+        try:
+            async with asyncio.timeout(1), locks.changing(removes=False):
+                return True
+        except TimeoutError:
+            return False
 
     async def overtaken(table: AsyncTable) -> None:
-        waiting.append(locks.change.locked())
-        if len(waiting) == 1:
-            raise RuntimeError("lance error: Too many concurrent writers. Attempted 7 times")
+        await asyncio.sleep(0)
+        waiting.append((locks.change.locked(), await change()))
+        if messages:
+            raise RuntimeError(f"lance error: {messages.pop()}")
         await rewrite(table)
 
     monkeypatch.setattr(maintenance, "rewrite", overtaken)
@@ -102,5 +114,5 @@ async def test_enrolments_wait_for_work_that_they_have_overtaken(
     await enrol(writer, *people(3), gone)
     await writer.delete_subjects(NAME, [gone.subject])
     await maintenance.TableMaintenance(await location.table(), locks, location, DEFAULT_RULE).clean()
-    assert waiting == [False, True]
+    assert waiting == [(False, True), (True, True), (True, False)]
     assert normalised(gone.embedding, SIZE).tobytes() not in stored_bytes(location.files)

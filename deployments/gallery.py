@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +40,8 @@ READER_PATIENCE_S = 20
 """How long a new reader waits for a writer to create the gallery, in seconds."""
 CHECK_PERIOD_S = 10.0
 """Time between a reader's checks of all collections, in seconds."""
+MEMORY_PERIOD_S = 1.0
+"""Time between a reader's checks of its memory, in seconds."""
 MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""
 LANCEDB_LOG = "warn,lance::index::vector::builder=error"
@@ -173,14 +176,16 @@ class GalleryReader:
         # The writer and the readers start together. If there is still no gallery afterwards, `ready` fails.
         await wait_until_created(location, READER_PATIENCE_S)
         self._reader = Reader(location, exact_mb, threads)
-        self._memory = MemoryReturner()
         self._report = ReaderReport()
         self._problem: BaseException | None = None
         self._metrics = GalleryMetrics()
         self._usage = Usage(time.process_time, workers=1)
         self._timers = [
-            asyncio.create_task(self._repeat("collections", self._check)),
-            asyncio.create_task(self._repeat("indexes", self._tend_indexes)),
+            asyncio.create_task(self._repeat("collections", self._check, CHECK_PERIOD_S)),
+            asyncio.create_task(self._repeat("indexes", self._tend_indexes, CHECK_PERIOD_S)),
+            asyncio.create_task(
+                self._repeat("memory", partial(asyncio.to_thread, MemoryReturner().check), MEMORY_PERIOD_S)
+            ),
         ]
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
@@ -213,7 +218,6 @@ class GalleryReader:
             return answer
 
     async def _check(self) -> None:
-        await asyncio.to_thread(self._memory.check)
         unreadable = await self._reader.unreadable()
         self._report = replace(self._report, unreadable=unreadable)
         self._metrics.set_unreadable(len(unreadable))
@@ -223,7 +227,7 @@ class GalleryReader:
         self._report = replace(self._report, indexes=indexes)
         self._metrics.set_recall(indexes)
 
-    async def _repeat(self, what: str, check: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, what: str, check: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
             try:
                 await check()
@@ -231,7 +235,7 @@ class GalleryReader:
                 # `ready` logs that the gallery cannot be opened.
                 if not self._problem:
                     logger.warning("gallery: the %s cannot be checked: %r", what, error)
-            await asyncio.sleep(CHECK_PERIOD_S)
+            await asyncio.sleep(seconds)
 
 
 def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:

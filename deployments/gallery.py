@@ -40,7 +40,7 @@ READER_PATIENCE_S = 20
 """How long a new reader waits for a writer to create the gallery, in seconds."""
 CHECK_PERIOD_S = 10.0
 """Time between a reader's checks of all collections, in seconds."""
-MEMORY_PERIOD_S = 1.0
+MEMORY_PERIOD_S = 2.0
 """Time between a reader's checks of its memory, in seconds."""
 MEASURE_PERIOD_S = 15
 """Time between measurements of the gallery's size, in seconds."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 GROWTH = 32 * 2**20
-"""Bytes by which a process has to grow before `MemoryReturner` returns memory again."""
+"""Bytes by which a process has to grow before `MemoryReturner` returns memory."""
+STEP = 8 * 2**20
+"""Bytes by which that limit rises each time, because memory may still be in use then and be freed later."""
 
 
 def return_memory() -> None:
@@ -28,12 +30,11 @@ class MemoryReturner:
         self._least = _private_bytes()
 
     def check(self) -> None:
-        """Return memory if the process is `GROWTH` larger than its smallest size since memory was last returned."""
-        now = _private_bytes()
-        if now > self._least + GROWTH:
+        """Return memory if the process has grown."""
+        if _private_bytes() > self._least + GROWTH:
             return_memory()
-            self._least = _private_bytes()
-        self._least = min(self._least, now)
+            self._least += STEP
+        self._least = min(self._least, _private_bytes())
 
 
 def _private_bytes() -> int:

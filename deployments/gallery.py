@@ -124,16 +124,17 @@ class GalleryWriter:
                 self._timers = [
                     asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
                     asyncio.create_task(self._repeat("gather", writer.gather, GATHER_PERIOD_S)),
-                    asyncio.create_task(self._repeat("optimise", writer.optimise, self._optimise_s, self._is_urgent)),
+                    asyncio.create_task(
+                        self._repeat(
+                            "optimise", writer.optimise, self._optimise_s, lambda: writer.optimisation_is_urgent
+                        )
+                    ),
                     asyncio.create_task(self._repeat("clean", writer.clean, self._clean_s)),
                 ]
             return self._writer
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
-
-    def _is_urgent(self) -> bool:
-        return self._writer is not None and self._writer.optimisation_is_urgent
 
     async def _repeat(
         self, what: str, work: Callable[[], Awaitable[object]], seconds: float, urgent: Callable[[], bool] = bool

@@ -102,9 +102,10 @@ def _card(name: str, table: dict[str, Any]) -> Card:
     return entry
 
 
-def _architectures() -> list[str]:
+@cache
+def _architectures() -> tuple[str, ...]:
     """Names of the modules that export networks."""
-    return sorted(path.stem for path in ARCHITECTURES.glob("[!_]*.py"))
+    return tuple(sorted(path.stem for path in ARCHITECTURES.glob("[!_]*.py")))
 
 
 def _inheriting(name: str, table: dict[str, Any], networks: Mapping[str, Card]) -> dict[str, Any]:

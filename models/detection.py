@@ -175,7 +175,7 @@ def _more_likely(found: Sequence[Face], faces: Sequence[Face]) -> bool:
     if not found:
         return False
     odds, others = (each[0].score / max(1 - each[0].score, 1e-6) for each in (found, faces))
-    return odds > others * (1 if quarter_turns(faces[0].landmarks) else UPRIGHT_ODDS)
+    return odds > others * (UPRIGHT_ODDS if _is_upright(faces) else 1)
 
 
 class _Stopwatch:

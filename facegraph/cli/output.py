@@ -35,7 +35,7 @@ def command_errors(*types: type[Exception]) -> Iterator[None]:
     try:
         yield
     except types as error:
-        raise CommandError(message_of(error)) from error
+        raise CommandError(str(error)) from error
 
 
 def message_of(error: Exception) -> str:

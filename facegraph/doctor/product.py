@@ -9,14 +9,14 @@ from access.settings import AccessArgs
 from facegraph.client import Client, FacegraphError
 from facegraph.doctor import Finding
 from graphs.settings import AppArgs
-from models.catalogue import card, networks_of
+from models.catalogue import networks_of
 from models.store import Store
 
 
 def models(args: AppArgs) -> list[Finding]:
     """Check the files of every configured model."""
     store, found = Store(args.models_dir), []
-    networks = {each.name: each for stage in args.stages.values() for each in networks_of(card(stage.model))}
+    networks = {each.name: each for stage in args.stages.values() for each in networks_of(stage.card)}
     for name, network in networks.items():
         problems = store.problems(network)
         if not problems:

@@ -35,7 +35,7 @@ class Inner:
 
 
 class Body:
-    """A body that arrives in pieces, of which `left` are not read yet. Unless it `ends`, it then stops arriving."""
+    """A body that arrives in pieces. `left` pieces are not read yet; after them, the body ends or stops arriving."""
 
     def __init__(self, *pieces: bytes, ends: bool = True) -> None:
         self.left = list(pieces)

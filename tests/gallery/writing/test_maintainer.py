@@ -136,7 +136,7 @@ async def test_many_faces_of_one_commit_are_optimised(
 
 @pytest.fixture
 async def faces(early_indexes: None, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> list[NewFace]:
-    """58 faces, of which 50 are enrolled and indexed. Two new faces are gathered, seven are merged with the others."""
+    """58 faces. 50 are enrolled and indexed. Two new faces are gathered, and seven are merged with the others."""
     monkeypatch.setattr(gallery.writing.maintenance, "SCATTERED_ROWS", 7)
     monkeypatch.setattr(gallery.writing.maintainer, "GATHER_COMMITS", 2)
     faces = people(58)

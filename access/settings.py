@@ -25,8 +25,8 @@ class AccessArgs(EnvironmentSettings):
     )
     rekognition_key_file: str = Field(
         "",
-        description="File with the operator's key, which encrypts the keys of AWS clients, relative to the project; "
-        "needed on each node with an ingress replica. Empty: the Rekognition API is off.",
+        description="File of the operator's key, relative to the project; needed on each node with an ingress replica. "
+        "The operator's key encrypts the keys of AWS clients. Empty: the Rekognition API is off.",
     )
     audit_log: str = Field(
         "data/audit.jsonl", description="File of the audit log, relative to the project; empty for no log."
@@ -35,16 +35,16 @@ class AccessArgs(EnvironmentSettings):
         0,
         ge=0,
         allow_inf_nan=False,
-        description="Maximum number of requests per second in each ingress replica, per key, or per IP address "
-        "without a key; 0 for no limit.",
+        description="Maximum number of requests per second with the same key, or from the same IP address without a "
+        "valid key; 0 for no limit. Each ingress replica counts separately.",
     )
     rate_burst: int = Field(20, gt=0, description="Maximum number of requests in a burst.")
     forwarded_hops: int = Field(
         0,
         ge=0,
         description="Number of trusted proxies that append to X-Forwarded-For, including HAProxy; make run sets 1. "
-        "The caller's address is that many entries from the end of this header, or the address of the "
-        "connection if there are fewer.",
+        "The caller's address is the entry at that position, counted from the end of the header. If there are fewer "
+        "entries, it is the address of the connection.",
     )
 
     @field_validator("keys_file")

@@ -30,18 +30,18 @@ class GalleryArgs(EnvironmentSettings):
         256,
         ge=0,
         description="Memory per node for exact search, in MiB. A face takes one byte per number of its embedding, plus "
-        "four. Larger collections are searched with an index.",
+        "four bytes. Larger collections are searched with an index.",
     )
     index_mb: int = Field(
         512,
         gt=0,
-        description="Memory per reader for the indexes of larger collections, in MiB. Each search reads the rest from "
-        "the disk.",
+        description="Memory per reader for the indexes of larger collections, in MiB. Each search reads what does not "
+        "fit from the disk.",
     )
     index_rows: int = Field(
         120_000,
         gt=0,
-        description="Minimum number of faces for an index, in a collection that does not fit in exact_mb.",
+        description="A collection that does not fit in exact_mb gets an index once it has this number of faces.",
     )
     optimise_s: float = Field(
         20,

@@ -45,8 +45,8 @@ class FlowSettings(EnvironmentSettings):
     )
     pad_embeddings: bool = Field(
         True,
-        description="Whether the contracts that document embeddings of 512 numbers, of /extract-embedding, "
-        "/compare-faces and /api/v1, pad shorter ones with zeros.",
+        description="Whether /extract-embedding, /compare-faces and /api/v1 pad shorter embeddings with zeros to 512 "
+        "numbers.",
     )
     min_side: int = Field(224, gt=0, description="Minimum width and height of a photo, in pixels.")
     min_brightness: float = Field(20, ge=0, le=255, description="Minimum mean grey value of a photo.")
@@ -56,8 +56,7 @@ class FlowSettings(EnvironmentSettings):
     enrol_max_cut: float = Field(
         0.3,
         ge=0,
-        description="Maximum part of a face to enrol that is outside the photo, as a fraction of the face's longer "
-        "side.",
+        description="How far a face to enrol may extend beyond the photo, as a fraction of the face's longer side.",
     )
     enrol_min_brightness: float = Field(40, ge=0, le=255, description="Minimum mean grey value of a face to enrol.")
     enrol_max_brightness: float = Field(220, ge=0, le=255, description="Maximum mean grey value of a face to enrol.")
@@ -72,8 +71,8 @@ class FlowSettings(EnvironmentSettings):
     enrol_max_turn: float = Field(
         0.7,
         ge=0,
-        description="Maximum turn of a face to enrol to the side, computed from its landmarks: 0 is frontal, above 1 "
-        "is profile.",
+        description="How far a face to enrol may be turned to the side, computed from its landmarks: 0 is frontal, "
+        "above 1 is profile.",
     )
     enrol_max_yaw: float = Field(
         30,
@@ -91,8 +90,8 @@ class FlowSettings(EnvironmentSettings):
         0.5,
         ge=0,
         le=1,
-        description="Minimum probability that the more open eye of a face to enrol is open. Needs a stage for the "
-        "task eyes.",
+        description="Minimum open probability of the more open eye of a face to enrol. Needs a stage for the task "
+        "eyes.",
     )
     enrol_pose: Literal["report", "require"] = Field(
         "report",

@@ -60,7 +60,8 @@ class AppArgs(BaseModel):
     )
     defaults: dict[str, str] = Field(
         default_factory=dict,
-        description="Role of each task for requests to /v1 that name no role. By default, the task's first stage.",
+        description="Default role of each task, for requests to /v1 that name no role. Without an entry, it is the "
+        "task's first stage.",
     )
     limits: LimitArgs = Field(default_factory=LimitArgs)
     addresses: DownloadArgs = Field(default_factory=DownloadArgs)

@@ -148,7 +148,7 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
         if isinstance(error.__cause__, RequestError):
             return answer(request, error.__cause__)
         code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
-        return answer(request, RequestError(code, str(error.detail)), error.headers)
+        return answer(request, RequestError(code, _http_problem(request, error)), error.headers)
 
     @app.exception_handler(Exception)
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
@@ -160,11 +160,20 @@ def _printable(message: str) -> str:
     return message.encode("utf-8", "replace").decode()[:MAX_MESSAGE]
 
 
+def _http_problem(request: Request, error: HTTPException) -> str:
+    path = request.url.path[:200]
+    if error.status_code == 404:
+        return f"There is no route {path}"
+    if error.status_code == 405:
+        return f"{path} does not accept {request.method}, only {(error.headers or {}).get('Allow', 'other methods')}"
+    return str(error.detail)
+
+
 def _first_problem(error: RequestValidationError) -> str:
     problem = main_problem(error)
     if problem["type"] == "json_invalid":
         return "The body is not valid JSON"
-    text = "Input should be a file" if "Expected UploadFile" in problem["msg"] else plain_message(problem)
+    text = "Input should be a file, not text" if "Expected UploadFile" in problem["msg"] else plain_message(problem)
     place = ".".join(str(part) for part in problem["loc"] if part != "body")
     if problem["type"] == "extra_forbidden":
         return f"Unknown field {place} in the JSON body"

@@ -84,12 +84,13 @@ def _unquoted(text: bytes) -> bytes:
     return binascii.a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
 
 
-async def from_upload(file: UploadFile, max_bytes: int) -> bytes:
-    """Read the photo in a form's file.
+async def from_upload(file: UploadFile, max_bytes: int, name: str | None = None) -> bytes:
+    """Read the photo in a form's file. An error begins with `name`.
 
     Raises:
         RequestError: ``IMAGE_TOO_LARGE``.
     """
     if file.size is None or file.size > max_bytes:
-        raise too_large(max_bytes)
+        refused = too_large(max_bytes)
+        raise RequestError(refused.code, f"{name}: {refused.message}") if name else refused
     return await file.read()

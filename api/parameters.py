@@ -21,7 +21,8 @@ from project.request_error import RequestError
 
 _NO_BODY = (b"", b"{}")
 """Bodies that count as empty: some clients always send ``{}``."""
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_FORM = "multipart/form-data"
+"""The type of a form with files, which every form route has."""
 _COMPRESSIONS = re.compile(r"gzip|deflate|compress|\bbr\b|zstd", re.IGNORECASE)
 """A compression in ``Content-Encoding``. Other values, such as the ``utf-8`` of some clients, are ignored."""
 
@@ -134,9 +135,9 @@ class _CheckedRequest(Request):
 
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
         """Parse the form. The result can be awaited, but not used as a context manager."""
-        is_form = self._content_type.get_content_type() in _FORMS
+        is_form = self._content_type.get_content_type() == _FORM
         if self._strict and not is_form and ("content-type" in self.headers or await _has_body(self)):
-            raise self._needs(_FORMS[0])
+            raise self._needs(_FORM)
         form = await super().form(**limits)
         try:
             self._fields.check((name for name, _ in form.multi_items()), self._query, self._strict)

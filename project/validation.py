@@ -1,5 +1,6 @@
 """Reports pydantic's validation errors in words that need no knowledge of Python."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -29,4 +30,7 @@ def main_problem(error: Problems) -> Mapping[str, Any]:
 def plain_message(problem: Mapping[str, Any]) -> str:
     """Return the message of one problem."""
     text: str = problem["msg"]
+    if isinstance(given := problem.get("input"), float) and math.isnan(given):
+        # Pydantic names the bound that every comparison with NaN violates.
+        return "Input should be a finite number"
     return _MESSAGES.get(problem["type"], text.removeprefix("Value error, ").replace(" after validation", ""))

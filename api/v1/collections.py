@@ -131,7 +131,9 @@ async def put_collection(
             raise
         made = await gallery.collection(collection)
         if "embedder" in body.model_fields_set and made.kind != kind:
-            raise
+            raise RequestError(
+                refused.code, f"{refused.message}, with embeddings of the model {made.kind.model}"
+            ) from refused
         if "threshold" in body.model_fields_set:
             made = await gallery.set_threshold(collection, body.threshold)
     return CollectionAnswer.of(made)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from api.service import Service
@@ -29,7 +29,7 @@ def _written(pattern: str, kind: str) -> Callable[[object], object]:
 
 # In `Annotated`, put bounds before IN_DIGITS and AS_NUMBER; otherwise OpenAPI lacks `minimum` and `maximum`.
 IN_DIGITS = BeforeValidator(_written("-?[0-9]{1,100}", "a whole number in digits"))
-AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number"))
+AS_NUMBER = BeforeValidator(_written(r"-?[0-9]{1,20}([.][0-9]{1,20})?(e-?[0-9]{1,2})?", "a number such as 0.42"))
 Truth = Annotated[bool, BeforeValidator(_written("(?i:true|false)", "true or false"))]
 
 CollectionName = Annotated[
@@ -45,6 +45,24 @@ JsonThreshold = Annotated[
     float | None, Field(ge=-1, le=1, strict=True, description="Minimum cosine similarity; see Thresholds.")
 ]
 """A threshold in a JSON body, where `false` and "1" are not numbers."""
+
+COMPARISON_THRESHOLD = (
+    "For cosine, the minimum similarity, -1 to 1; for euclidean, the maximum distance, 0 to 2. See Thresholds."
+)
+
+
+def _possible(threshold: float | None, info: ValidationInfo) -> float | None:
+    """Reject thresholds that no similarity reaches or no distance goes below. The field ``metric`` must come first."""
+    metric = info.data.get("metric")
+    if threshold is not None and metric == "cosine" and threshold > 1:
+        raise PydanticCustomError("impossible_threshold", "Input should be at most 1 for metric=cosine")
+    if threshold is not None and metric == "euclidean" and threshold < 0:
+        raise PydanticCustomError("impossible_threshold", "Input should be at least 0 for metric=euclidean")
+    return threshold
+
+
+IN_METRIC = AfterValidator(_possible)
+
 
 _MIN_MARGIN = "Minimum margin between the two most similar subjects; below it, there is no match. See Margins."
 QueryMinMargin = Annotated[
@@ -127,8 +145,8 @@ class VerifyOptions(StageOptions):
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance between embeddings of length 1, 0 to 2."
     )
-    threshold: Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None = Field(
-        None, description="Minimum similarity or maximum distance; see Thresholds."
+    threshold: Annotated[Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None, IN_METRIC] = Field(
+        None, description=COMPARISON_THRESHOLD
     )
     faces: FaceRule = Field("prominent", description=_rules("the two most similar faces, one of each photo"))
     crops: Crops = False

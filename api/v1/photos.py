@@ -15,7 +15,7 @@ from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
 from api.v1.examples import Answer, JsonBody, example
-from api.v1.options import DetectOptions, EmbedOptions, VerifyOptions, pick_of
+from api.v1.options import COMPARISON_THRESHOLD, IN_METRIC, DetectOptions, EmbedOptions, VerifyOptions, pick_of
 from api.v1.schemas import FaceAnswer, FacesAnswer, FacesFound, Models, ThresholdAnswer, Timings
 from gallery.unit_vectors import normalised_rows
 from graphs.compare import Distances, distances
@@ -87,7 +87,9 @@ class CompareEmbeddingsRequest(JsonBody):
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding
     metric: ComparisonMetric = "cosine"
-    threshold: float | None = Field(None, ge=-1, le=2, strict=True)
+    threshold: Annotated[float | None, Field(ge=-1, le=2, strict=True), IN_METRIC] = Field(
+        None, description=COMPARISON_THRESHOLD
+    )
 
 
 @router.post("/detect")
@@ -131,7 +133,7 @@ async def post_verify(
     chosen, embedder = ChosenStages.of(service, options), embedder_of(service, options.embedder)
     started = time.perf_counter()
     most = service.limits.max_image_size
-    pair = await from_upload(photo1, most), await from_upload(photo2, most)
+    pair = await from_upload(photo1, most, "photo1"), await from_upload(photo2, most, "photo2")
     pick = pick_of(service, options.faces)
     check = naming(("photo1", "photo2"), pick)
     found = await verify(chosen.detector, embedder, chosen.networks, pair, pick, check)

@@ -72,7 +72,7 @@ async def post_verify_many(
     started = time.perf_counter()
     most = service.limits.max_image_size
     # One byte more than allowed is enough for the decode gate to reject a photo that is too large.
-    known, data = await from_upload(reference, most), [await file.read(most + 1) for file in photo]
+    known, data = await from_upload(reference, most, "reference"), [await file.read(most + 1) for file in photo]
     pick = pick_of(service, options.faces)
     found = await verify_many(chosen.detector, embedder, chosen.networks, known, data, pick)
     threshold = threshold_of(service.settings, embedder, request=options.threshold, metric=options.metric)

@@ -31,12 +31,14 @@ async def check_merge(table: AsyncTable, subjects: Sequence[str], into: str) -> 
     """Check that `subjects` can be merged into another subject.
 
     Raises:
-        RequestError: ``SUBJECT_NOT_FOUND`` or ``INVALID_SUBJECT``.
+        RequestError: ``SUBJECT_NOT_FOUND``, with the missing ids in its details, or ``INVALID_SUBJECT``.
     """
     if into in subjects:
         raise RequestError("INVALID_SUBJECT", "A subject cannot be merged into itself")
-    if await _known(table, [*subjects, into]) != {*subjects, into}:
-        raise RequestError("SUBJECT_NOT_FOUND", "The collection does not have all of these subjects")
+    if missing := {*subjects, into} - await _known(table, [*subjects, into]):
+        raise RequestError(
+            "SUBJECT_NOT_FOUND", "The collection does not have all of these subjects", {"missing": sorted(missing)}
+        )
 
 
 async def faces_to_reassign(table: AsyncTable, wanted: Mapping[str, Reassignment]) -> tuple[pa.Table, list[str]]:

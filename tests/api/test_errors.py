@@ -121,7 +121,19 @@ def test_a_stage_that_is_not_available_is_a_503_and_no_fault() -> None:
 def test_a_wrong_method_is_a_405_that_names_the_right_one() -> None:
     found = client().post("/health")
     assert (found.status_code, found.headers["allow"]) == (405, "GET")
-    assert found.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+    assert (
+        found.json()["error"].items()
+        >= {
+            "code": "METHOD_NOT_ALLOWED",
+            "message": "/health does not accept POST, only GET",
+        }.items()
+    )
+
+
+def test_a_wrong_path_is_a_404_that_names_it() -> None:
+    found = client().get("/health/")
+    assert found.status_code == 404
+    assert found.json()["error"]["message"] == "There is no route /health/"
 
 
 def test_only_a_valid_request_id_is_the_callers() -> None:

@@ -1,5 +1,6 @@
 """The wording of validation problems."""
 
+from math import nan
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ class _Table(BaseModel):
 
     inner: "_Table | None" = None
     numbers: tuple[int, ...] = Field((), max_length=1)
+    share: float = Field(1, le=1)
     needed: int
 
 
@@ -27,6 +29,7 @@ def test_problems_are_worded_for_people_who_do_not_know_python() -> None:
     assert problem_of([]) == ((), "Input should be an object with named fields")
     assert problem_of({"needed": 1, "inner": 1}) == (("inner",), "Input should be an object with named fields")
     assert problem_of({"needed": 1, "numbers": 1}) == (("numbers",), "Input should be a list")
+    assert problem_of({"needed": 1, "share": nan}) == (("share",), "Input should be a finite number")
     assert "after validation" not in problem_of({"needed": 1, "numbers": [1, 2]})[1]
 
 

@@ -53,7 +53,9 @@ def test_an_existing_collection_keeps_what_a_request_leaves_out(body: Any) -> No
 
 def test_another_or_an_unknown_embedder_is_refused_and_changes_nothing() -> None:
     api = staff(threshold=0.5)
-    assert refusal(put(api, body={"embedder": "facenet", "threshold": 0.9})) == (409, "COLLECTION_EXISTS")
+    other = put(api, body={"embedder": "facenet", "threshold": 0.9})
+    assert refusal(other) == (409, "COLLECTION_EXISTS")
+    assert message(other) == "Collection staff already exists, with embeddings of the model embedder-model"
     assert refusal(put(api, "other", {"embedder": "nobody"})) == (422, "UNKNOWN_EMBEDDER")
     [found] = api.get("/v1/collections").json()["collections"]
     assert is_now(found.pop("created"))

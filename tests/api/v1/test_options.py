@@ -44,6 +44,15 @@ def test_an_invalid_option_is_refused_by_name(api: Api, path: str, option: str, 
     assert api.people.detected == []
 
 
+@pytest.mark.parametrize(("metric", "threshold"), [("cosine", 1.01), ("euclidean", -0.01)])
+def test_a_threshold_that_decides_every_comparison_is_refused_by_name(api: Api, metric: str, threshold: float) -> None:
+    options = {"metric": metric, "threshold": threshold}
+    pair = {"embedding1": PROBE, "embedding2": PROBE}
+    for response in (post(api, "/v1/verify", **options), api.post("/v1/compare", {**pair, **options})):
+        assert refusal(response) == (400, "INVALID_REQUEST")
+        assert message(response).endswith(f"for metric={metric}")
+
+
 @pytest.mark.parametrize(
     ("option", "values"),
     [("max_faces", [1, 7, 100]), ("threshold", ["-0.5", "1", "0", "1e-05"]), ("crops", ["true", "True", "FALSE"])],

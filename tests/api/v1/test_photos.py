@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.settings import LimitArgs
 from graphs.flow_settings import FlowSettings
 from imaging.pick import Pick
 from tests.api.v1 import EMBEDDED, FACE, MODELS, PHOTO, Api, message, refusal
@@ -131,6 +132,8 @@ def test_the_face_rule_reaches_the_detector(route: str, most: int) -> None:
 def test_a_photo_that_cannot_be_compared_is_named() -> None:
     response = verify(Api(), "anna", "bob carl", faces="one")
     assert message(response) == "photo2: Multiple faces detected (2). Exactly one face is required"
+    too_large = verify(Api(LimitArgs(max_image_size=6)), "anna", "bob-large")
+    assert message(too_large) == "photo2: The image exceeds the limit of 6 bytes"
 
 
 def test_embeddings_of_another_network_or_length_are_refused() -> None:

@@ -13,6 +13,7 @@ from gallery.reading.live_empty_subjects import LiveEmptySubjects
 from gallery.reading.reader import Reader
 from gallery.records import Reassignment
 from gallery.writing.writer import Writer
+from project.request_error import RequestError
 from tests.gallery.sample_gallery import NAME, Storage, enrol, face, found, people, refusal, vectors, writing
 from tests.gallery.sample_transfers import exported, imported
 
@@ -177,6 +178,13 @@ async def test_a_refusal_changes_nothing(location: Storage, writer: Writer, chan
     before = await location.versions()
     assert await refusal(change(writer)) == code
     assert await location.versions() == before
+
+
+async def test_a_merge_names_the_subjects_that_are_missing(writer: Writer) -> None:
+    await enrol(writer, face("Ada"))
+    with pytest.raises(RequestError) as refused:
+        await writer.merge_subjects(NAME, ["Eve", "Ada"], "Bob")
+    assert refused.value.details == {"missing": ["Bob", "Eve"]}
 
 
 async def test_tables_of_earlier_versions_recognise_photos_enrolled_from_now_on(

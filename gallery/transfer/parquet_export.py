@@ -4,6 +4,7 @@ Faces are read and written in batches, so a gallery may be larger than memory.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from project.request_error import RequestError
 
 MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
+_UNSAFE = re.compile("[^A-Za-z0-9._-]")
+"""Characters that the name of a file is kept free of. Only names from outside `/v1` have any."""
 REQUIRED = ("id", "subject", "label", "created", "vector")
 """Columns of every file. Files of earlier versions have no others."""
 
@@ -70,7 +73,8 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
     written: list[Path] = []
     try:
         for number, collection in enumerate(collections, 1):
-            path = folder / f"{number:04}-{collection.table.removeprefix('faces-')}.parquet"
+            # The number keeps names apart that a file system does not distinguish, such as Staff and staff.
+            path = folder / f"{number:04}-{_UNSAFE.sub('_', collection.name)[:64]}.parquet"
             written.append(path)
             await _export(connection, collection, path, report)
     except BaseException:

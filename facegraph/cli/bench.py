@@ -9,7 +9,7 @@ from rich.table import Table
 
 from facegraph.cli.load_generator import LoadResult, generate_load
 from facegraph.cli.options import DEFAULT_URL, ApiKeyOption, JsonOption
-from facegraph.cli.output import escaped, print_json, print_line, quantity, stderr, stdout
+from facegraph.cli.output import escaped, print_json, print_line, print_table, quantity, stderr
 from facegraph.cli.service_client import service_client
 from facegraph.client import LivenessPolicy
 from facegraph.client.schemas import given
@@ -76,4 +76,4 @@ def _show(result: LoadResult) -> None:
     for name, label in STEPS.items():
         if name in found:
             table.add_row(label, f"{found[name]:.1f}")
-    stdout.print(table)
+    print_table(table)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from evaluation.figures import rounded
 from evaluation.liveness import ALL, LIVE
 from evaluation.report import Section
-from facegraph.cli.output import escaped, make_table, print_line, stdout
+from facegraph.cli.output import escaped, make_table, print_line, print_table
 
 
 def print_section(name: str, section: Section) -> None:
@@ -43,7 +43,7 @@ def _liveness(section: Section) -> None:
                 "the worst" if kind == rates["worst"] else counts["note"],
             )
         table.add_row(f"APCER, {ALL}", "", "", _interval(rates["apcer"][ALL]), "")
-        stdout.print(table)
+        print_table(table)
     print_line(escaped(section["rule"]))
     auc, worst = section["auc"], section["worst_auc"]
     worst_auc = f", {_number(auc[worst])} {worst}, the worst" if worst != ALL else ""
@@ -57,7 +57,7 @@ def _lfw(section: Section) -> None:
     for number, fold in enumerate(section["folds"], start=1):
         errors = (fold["false_matches"], fold["false_non_matches"], fold["faceless"])
         table.add_row(str(number), f"{fold['threshold']:.4f}", rounded(fold["accuracy"]), *map(str, errors))
-    stdout.print(table)
+    print_table(table)
     spread = f"standard deviation {rounded(section['deviation'])}, standard error {rounded(section['standard_error'])}"
     print_line(f"accuracy {rounded(section['mean'])}, {spread}")
 
@@ -80,7 +80,7 @@ def _groups(section: Section) -> None:
                 str(rate["false_matches"]),
                 fmr,
             )
-        stdout.print(table)
+        print_table(table)
 
 
 def _points(name: str, curve: Section, rate: str, miss: str) -> None:
@@ -89,7 +89,7 @@ def _points(name: str, curve: Section, rate: str, miss: str) -> None:
         table.add_row(
             point["name"], f"{point['threshold']['value']:.4f}", _interval(point["fmr"]), _interval(point["fnmr"])
         )
-    stdout.print(table)
+    print_table(table)
     for sentence in curve["unsupported"]:
         print_line(sentence)
 

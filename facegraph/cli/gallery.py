@@ -19,7 +19,7 @@ from facegraph.cli.options import (
     UriOption,
     UrlOption,
 )
-from facegraph.cli.output import CommandError, escaped, make_table, print_json, print_line, quantity, stdout
+from facegraph.cli.output import CommandError, escaped, make_table, print_json, print_line, print_table, quantity
 from facegraph.cli.service_client import service_client
 from facegraph.client import CollectionStatistics, FaceRule, NotFoundError, ServiceError
 from gallery.subject_ids import look_alikes
@@ -62,9 +62,9 @@ def list_command(
 def _print_table(found: Sequence[CollectionStatistics]) -> None:
     table = make_table("collection", "model", "contract", "faces", "subjects", "size", "last change")
     for each in found:
-        numbers = [str(each.faces), str(each.subjects), decimal(each.bytes), each.changed.isoformat(" ", "seconds")]
+        numbers = [str(each.faces), str(each.subjects), decimal(each.bytes), f"{each.changed:%Y-%m-%d %H:%M} UTC"]
         table.add_row(*map(escaped, (each.name, each.model, each.embedding_contract)), *numbers)
-    stdout.print(table)
+    print_table(table)
 
 
 def subjects_command(

@@ -13,7 +13,7 @@ from evaluation.local_stages import face_stage, loaded_detector
 from facegraph.cli.evaluation import Detector
 from facegraph.cli.models import ConfigOption, StoreOption, store_for
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
-from facegraph.cli.output import CommandError, make_table, print_json, print_line, stdout, tracking
+from facegraph.cli.output import CommandError, make_table, print_json, print_line, print_table, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from models.catalogue import card
 from models.device import Device
@@ -74,4 +74,4 @@ def _print(counts: GateCounts, cards: list[str]) -> None:
         table.add_row(each.code, each.card, "refuses" if each.refuses else "reports", *share_cells(each.faces))
     if counts.refused:
         table.add_row("any refusing reason", "", "refuses", *share_cells(counts.refused))
-    stdout.print(table)
+    print_table(table)

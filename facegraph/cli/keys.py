@@ -12,7 +12,15 @@ from access.key_encryption import KeyCipher, access_key_id, create_operator_key
 from access.keys import SCOPES, KeysError, create, read, revoke
 from access.settings import AWS_PACKAGES, AccessArgs
 from facegraph.cli.options import JsonOption
-from facegraph.cli.output import command_errors, escaped, make_table, print_json, print_line, stderr, stdout
+from facegraph.cli.output import (
+    command_errors,
+    escaped,
+    make_table,
+    print_json,
+    print_line,
+    print_table,
+    stderr,
+)
 from gallery.records import COLLECTION_NAME, COLLECTION_NAME_RULE
 from project.root import ROOT
 
@@ -87,7 +95,7 @@ def list_command(keys_file: FileOption = DEFAULT_FILE, as_json: JsonOption = Fal
             until = f"[red]{until}[/]"
         collections = escaped(", ".join(key.collections)) or "all"
         table.add_row(key.id, escaped(key.name), ", ".join(key.scopes), collections, _time(key.created), until)
-    stdout.print(table)
+    print_table(table)
 
 
 @command_errors(KeysError)

@@ -8,7 +8,7 @@ import typer
 
 from evaluation.error_rates import ErrorRate, error_rates
 from facegraph.cli.options import DEFAULT_CONFIG, JsonOption
-from facegraph.cli.output import make_table, print_json, print_line, stdout
+from facegraph.cli.output import make_table, print_json, print_line, print_table, stdout
 from models.card import Card
 from models.catalogue import card, cards, caveats, networks_of
 from models.errors import ModelError
@@ -53,7 +53,7 @@ def list_command(store: StoreOption = None, as_json: JsonOption = False) -> None
     for entry in cards().values():
         size = " ".join(map(str, entry.shape))
         table.add_row(entry.name, entry.task, _state(entry, pulled), size, entry.licence, entry.title)
-    stdout.print(table)
+    print_table(table)
     for entry in cards().values():
         if entry.superseded_by:
             print_line(f"{entry.name} is superseded by {entry.superseded_by}")

@@ -21,6 +21,9 @@ stdout = Console()
 stderr = Console(stderr=True)
 """For everything except the result, which goes to `stdout` and may be piped."""
 
+_ENDLESS = 10_000
+"""Width in characters that no table reaches."""
+
 ReportProgress = Callable[[str, int, int | None], None]
 """Called with the current step, the number of finished items, and their total number if it is known."""
 
@@ -73,7 +76,16 @@ def print_line(text: str) -> None:
 
 def make_table(*columns: str) -> Table:
     """Return an empty table without lines. Column names are plain text; cells may contain rich's markup."""
-    return Table(*map(escaped, columns), box=None, header_style="bold")
+    table = Table(*map(escaped, columns), box=None, header_style="bold")
+    # If the terminal is narrow, the other columns wrap first: the first one has the names to copy.
+    table.columns[0].no_wrap = True
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table of the result. Only a terminal's width wraps it, so that programs read one line per row."""
+    console = stdout if stdout.is_terminal else Console(file=stdout.file, width=_ENDLESS)
+    console.print(table)
 
 
 def print_json(value: Any) -> None:

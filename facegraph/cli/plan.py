@@ -16,7 +16,7 @@ from capacity.simulate import OpenLoad, Prediction, simulate
 from capacity.system import CapacityError, NodeSize
 from deployments.config import check_config, read_config
 from facegraph.cli.config import config_errors
-from facegraph.cli.output import CommandError, command_errors, escaped, make_table, print_line, stdout
+from facegraph.cli.output import CommandError, command_errors, escaped, make_table, print_line, print_table
 from project.root import ROOT
 
 CARRIED = 0.95
@@ -104,7 +104,7 @@ def _show(plan: CapacityPlan, prediction: Prediction, application: PlannedApplic
     for name, planned in plan.deployments.items():
         figures = (f"{planned.cpus:g}", f"{planned.gpus:g}", f"{planned.utilisation:.0%}")
         table.add_row(name, str(planned.replicas), str(planned.workers), *figures)
-    stdout.print(table)
+    print_table(table)
     [(first, limit), *_] = plan.limits.items()
     print_line(f"nodes: {plan.nodes}")
     print_line(f"saturated first: {first}, at {limit:.3g} requests per second")

@@ -11,7 +11,7 @@ import yaml
 from evaluation.detection import MeasuredDetection, measure_detection, read_photos
 from facegraph.cli.models import StoreOption, store_for
 from facegraph.cli.options import JsonOption, key_values
-from facegraph.cli.output import make_table, print_json, print_line, stdout, tracking
+from facegraph.cli.output import make_table, print_json, print_line, print_table, tracking
 from facegraph.cli.shares import SHARE_COLUMNS, share_cells, share_json
 from imaging.decode import Limits
 from models.catalogue import card
@@ -73,7 +73,7 @@ def _print(measured: MeasuredDetection) -> None:
     table = make_table("labelled faces", "found", *SHARE_COLUMNS)
     for name, share in measured.found.items():
         table.add_row(name, *share_cells(share))
-    stdout.print(table)
+    print_table(table)
     print_line(f"unlabelled faces {measured.beyond}")
     for name, share in (("with the labelled number of faces", measured.same_count), ("without error", measured.right)):
         count, photos, percent, interval = share_cells(share)

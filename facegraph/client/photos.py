@@ -1,5 +1,6 @@
 """Photos and embeddings without a gallery: detect, embed, verify, verify_many and compare."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -106,7 +107,7 @@ def detect(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
 ) -> ApiCall[DetectedPhoto]:
@@ -117,7 +118,7 @@ def detect(
         detector: a role listed by `models`.
         liveness: whether to measure liveness.
         liveness_network: role of the network that measures it.
-        attributes: what else to read from each face, comma-separated: "pose,eyes". Default: nothing.
+        attributes: what else to read from each face, such as ("pose", "eyes") or "pose,eyes". Default: nothing.
         faces: which faces to use. Default: all.
         max_faces: maximum number of faces to return, best score first; 1 to 100.
     """
@@ -137,7 +138,7 @@ def embed(
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     crops: bool | None = None,
@@ -166,7 +167,7 @@ def verify(
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     metric: Metric | None = None,
     threshold: float | None = None,
     faces: FaceRule | None = None,
@@ -198,7 +199,7 @@ def verify_many(
     embedder: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     metric: Metric | None = None,
     threshold: float | None = None,
     faces: FaceRule | None = None,

@@ -168,10 +168,13 @@ class Embedding:
 
 
 def given(arguments: Mapping[str, Any], names: Iterable[str] | None) -> dict[str, Any]:
-    """The arguments called `names` that are not None. The service has defaults for the others.
+    """The arguments called `names` that are not None, lists as comma-separated text.
+
+    The service has defaults for the others.
 
     Args:
         arguments: values by name, such as `locals()`.
         names: such as a function's `__kwdefaults__`, which is None if the function has no keyword-only arguments.
     """
-    return {name: arguments[name] for name in names or () if arguments[name] is not None}
+    values = {name: arguments[name] for name in names or () if arguments[name] is not None}
+    return {name: ",".join(value) if isinstance(value, list | tuple) else value for name, value in values.items()}

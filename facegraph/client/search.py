@@ -1,5 +1,6 @@
 """Search a collection by photo or by embedding."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -62,7 +63,7 @@ def search(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     faces: FaceRule | None = None,
     max_faces: int | None = None,
     top_k: int | None = None,

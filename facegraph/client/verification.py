@@ -1,5 +1,6 @@
 """Compare a photo or an embedding with one enrolled subject."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +40,7 @@ def verify_subject(
     detector: str | None = None,
     liveness: LivenessPolicy | None = None,
     liveness_network: str | None = None,
-    attributes: str | None = None,
+    attributes: str | Sequence[str] | None = None,
     threshold: float | None = None,
     faces: FaceRule | None = None,
     crops: bool | None = None,

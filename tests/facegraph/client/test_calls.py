@@ -17,6 +17,7 @@ from facegraph.client.api_call import api_path
 from facegraph.client.collections import put_collection
 from facegraph.client.decoding import decode
 from facegraph.client.errors import error_from
+from facegraph.client.photos import detect
 from facegraph.client.subjects import subjects
 from project.root import ROOT
 
@@ -38,6 +39,11 @@ def test_a_threshold_is_kept_reset_or_set() -> None:
     assert put_collection("staff").json == {}
     assert put_collection("staff", threshold=None).json == {"threshold": None}
     assert put_collection("staff", embedder="facenet", threshold=0.3).json == {"embedder": "facenet", "threshold": 0.3}
+
+
+@pytest.mark.parametrize("attributes", ["pose,eyes", ["pose", "eyes"], ("pose", "eyes")])
+def test_attributes_are_text_or_a_list(attributes: str | Sequence[str]) -> None:
+    assert detect(b"photo", attributes=attributes).params == {"attributes": "pose,eyes"}
 
 
 def test_subjects_are_listed_page_by_page() -> None:

@@ -20,7 +20,11 @@ export const MESSAGES = {
   COLLECTION_NOT_FOUND: ["This collection no longer exists.", "Choose another one or create it again."],
   SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Someone may have deleted it: reload the list."],
   FACE_NOT_FOUND: ["This face no longer exists.", "Someone may have deleted it: open the subject again."],
-  COLLECTION_EXISTS: ["A collection with this name already exists and uses another embedder.", "Choose another name."],
+  COLLECTION_EXISTS: ["A collection with this name already exists.", "Choose another name."],
+  COLLECTION_NAME: [
+    "This is not a valid name for a collection.",
+    "Use 1 to 64 letters from A to Z, digits, dots, dashes or underscores, and begin with a letter or digit.",
+  ],
   SUBJECT_EXISTS: ["A subject with this name already exists.", "Merge the two subjects, or choose another name."],
   COLLECTION_NOT_EMPTY: ["The collection is not empty.", "Confirm that its faces may be deleted too."],
   EMBEDDING_CONTRACT_MISMATCH: [

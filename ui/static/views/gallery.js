@@ -111,18 +111,14 @@ form.addEventListener("submit", async (event) => {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(chosen)) {
     name.setAttribute("aria-invalid", "true");
     name.focus();
-    return tell(alert, {
-      code: "NAME",
-      message:
-        "The name of a collection must have 1 to 64 letters, digits, dots, dashes or underscores, and start with a letter or digit.",
-    });
+    return tell(alert, { code: "COLLECTION_NAME" });
   }
   name.removeAttribute("aria-invalid");
   await attempt(alert, async () => {
     const { body } = await call("v1/collections");
     // The service would change the threshold of the existing collection.
     if (body.collections.some((each) => each.name === chosen))
-      return tell(alert, { code: "COLLECTION_EXISTS", message: `There is already a collection called ${chosen}.` });
+      return tell(alert, { code: "COLLECTION_EXISTS" });
     const json = { embedder: embedder.value, threshold: threshold.value === "" ? null : Number(threshold.value) };
     await call(`v1/collections/${encodeURIComponent(chosen)}`, { method: "PUT", json });
     form.reset();

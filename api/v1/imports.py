@@ -2,8 +2,9 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,8 @@ from project.request_error import RequestError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from gallery.transfer.face_streams import Readable
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["enrolment"], responses=ERRORS, route_class=StreamRoute)
 
@@ -81,8 +84,8 @@ async def post_import(
         thread = ThreadPoolExecutor(1)
         in_thread = partial(asyncio.get_running_loop().run_in_executor, thread)
         try:
-            with tempfile.TemporaryFile() as spool:
-                checked = await _checked_batches(request, in_thread, spool, found, contract)
+            async with _stream(request, in_thread) as stream:
+                checked = await _checked_batches(stream, in_thread, found, contract)
                 read_next = partial(in_thread, next, checked, None)
                 await _insert(gallery, audit, found, read_next, service.limits.request_timeout, done)
         except RequestError as refused:
@@ -124,23 +127,32 @@ async def _insert(
         reading.cancel()
 
 
-async def _checked_batches(
-    request: Request, in_thread: InThread, spool: IO[bytes], collection: Collection, contract: str | None
-) -> "Iterator[tuple[int, pa.RecordBatch]]":
-    """Return the body's batches; see `gallery.transfer.face_streams.checked_batches`. Read them in the thread."""
-    # Loading these modules takes a tenth of a second, and few ingress replicas need them.
-    from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
-
+@asynccontextmanager
+async def _stream(request: Request, in_thread: InThread) -> "AsyncIterator[Readable]":
+    """Open the body as an Arrow IPC stream, which only the thread may read."""
     kind = request.headers.get("content-type", "")
     if kind == ARROW:
-        body = BodyFile(aiter(request.stream()), asyncio.get_running_loop())
-        schema, batches = await in_thread(arrow_stream, body)
+        yield BodyFile(aiter(request.stream()), asyncio.get_running_loop())
     elif kind == PARQUET:
-        # The schema is at the end of the file.
-        await _save(request, in_thread, spool)
-        schema, batches = await in_thread(parquet_file, spool)
+        # Loading these modules takes a tenth of a second, and few ingress replicas need them.
+        from gallery.transfer.parquet_process import ParquetStream
+
+        with tempfile.TemporaryFile() as spool:
+            # The schema is at the end of the file.
+            await _save(request, in_thread, spool)
+            with ParquetStream(spool) as stream:
+                yield stream
     else:
         raise RequestError("INVALID_REQUEST", f"Content-Type must be {ARROW} or {PARQUET}, not {kind[:64] or 'none'}")
+
+
+async def _checked_batches(
+    stream: "Readable", in_thread: InThread, collection: Collection, contract: str | None
+) -> "Iterator[tuple[int, pa.RecordBatch]]":
+    """Return the stream's batches; see `gallery.transfer.face_streams.checked_batches`. Read them in the thread."""
+    from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of
+
+    schema, batches = await in_thread(arrow_stream, stream)
     if (stated := contract or contract_of(schema)) is None:
         raise RequestError("INVALID_REQUEST", "Send the parameter contract: the data does not name one")
     if stated != collection.kind.contract:
@@ -152,6 +164,7 @@ async def _save(request: Request, in_thread: InThread, spool: IO[bytes]) -> None
     try:
         async for chunk in request.stream():
             await in_thread(spool.write, chunk)
+        await in_thread(spool.flush)
     except OSError as error:
         if not is_full(error):
             raise

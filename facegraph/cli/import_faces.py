@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 
 from facegraph.cli.gallery import OfflineOption, check_offline
@@ -14,7 +13,8 @@ from facegraph.cli.options import DEFAULT_URI, DEFAULT_URL, ApiKeyOption, Storag
 from facegraph.cli.output import CommandError, ReportProgress, escaped, print_line, progress_bar, quantity
 from facegraph.cli.service_client import service_client
 from facegraph.client import Client, Collection, NotFoundError, ServiceError
-from gallery.transfer.parquet_export import ExportFile
+from gallery.transfer.face_streams import cut, parquet_file
+from gallery.transfer.parquet_export import ExportFile, import_errors
 from gallery.transfer.parquet_import import exports, import_files
 
 REQUEST_FACES = 16_384
@@ -89,8 +89,8 @@ def _collection(client: Client, file: ExportFile) -> Collection:
 
 def _requests(file: ExportFile) -> Iterator[tuple[int, bytes]]:
     """Yield the number of faces and the body of each request, an Arrow stream."""
-    with pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
-        for batch in opened.iter_batches(batch_size=REQUEST_FACES):
+    with import_errors(file.path), parquet_file(file.path) as (_, batches):
+        for batch in cut(batches, REQUEST_FACES):
             stream = pa.BufferOutputStream()
             with pa.ipc.new_stream(stream, batch.schema) as writer:
                 writer.write_table(pa.Table.from_batches([batch]), max_chunksize=1024)

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import flatbuffers.encode
 import flatbuffers.packer
 import flatbuffers.table
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gallery.transfer.face_batches import check_columns, checked_batch, rows_per_commit
+from gallery.transfer.parquet_process import ParquetStream
 from project.request_error import RequestError
 
 COLLECTION_KEY = b"facegraph.collection"
@@ -34,12 +35,12 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     Raises:
         RequestError: ``INVALID_REQUEST``, which the iterator also raises.
     """
-    with _body_errors("an Arrow IPC stream"):
+    with _stream_errors():
         messages = pa.ipc.MessageReader.open_stream(_BoundedReads(file))
         schema = pa.ipc.read_schema(messages.read_next_message())
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with _body_errors("an Arrow IPC stream"):
+        with _stream_errors():
             for message in messages:
                 if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
                     raise RequestError(
@@ -53,21 +54,11 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     return schema, batches()
 
 
-def parquet_file(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema of a Parquet file, and an iterator that reads its batches.
-
-    Raises:
-        RequestError: ``INVALID_REQUEST``, which the iterator also raises.
-    """
-    with _body_errors("a Parquet file"):
-        opened = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
-        schema = opened.schema_arrow
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        with _body_errors("a Parquet file"):
-            yield from opened.iter_batches(batch_size=4096)
-
-    return schema, batches()
+@contextmanager
+def parquet_file(path: Path) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """Open a Parquet file for `arrow_stream`."""
+    with path.open("rb") as file, ParquetStream(file) as stream:
+        yield arrow_stream(stream)
 
 
 def contract_of(schema: pa.Schema) -> str | None:
@@ -95,12 +86,12 @@ def checked_batches(
     """
     check_columns(schema)
     done = 0
-    for batch in _cut(batches, rows_per_commit(size)):
+    for batch in cut(batches, rows_per_commit(size)):
         yield from _checked(batch, size, done)
         done += len(batch)
 
 
-def _cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield batches of `rows` rows: fewer at the end, or as soon as they have `MAX_COMMIT` bytes."""
     held, count, held_bytes = list[pa.RecordBatch](), 0, 0
     for batch in batches:
@@ -162,9 +153,9 @@ def _is_compressed(metadata: bytes) -> bool:
 
 
 @contextmanager
-def _body_errors(kind: str) -> Iterator[None]:
-    """Raise ``INVALID_REQUEST`` for any error that reading the body causes."""
+def _stream_errors() -> Iterator[None]:
+    """Raise ``INVALID_REQUEST`` for any error that reading an Arrow IPC stream causes."""
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, StopIteration, UnicodeDecodeError) as error:
-        raise RequestError("INVALID_REQUEST", f"The body is not {kind}, or it is cut off") from error
+        raise RequestError("INVALID_REQUEST", "The body is not an Arrow IPC stream, or it is cut off") from error

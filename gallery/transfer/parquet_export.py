@@ -29,7 +29,8 @@ from gallery.transfer.consistent_reads import (
     first_line,
     read_one_version,
 )
-from gallery.transfer.face_streams import COLLECTION_KEY
+from gallery.transfer.face_streams import COLLECTION_KEY, parquet_file
+from gallery.transfer.parquet_process import ROWS_KEY
 from project.files import atomic
 from project.request_error import RequestError
 
@@ -70,13 +71,13 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
     if any(folder.iterdir()):
         raise TransferError(f"{folder} is not empty")
     connection = await location.connect()
-    written: list[Path] = []
+    written, files = list[Path](), list[ExportFile]()
     try:
         for number, collection in enumerate(collections, 1):
             # The number keeps names apart that a file system does not distinguish, such as Staff and staff.
             path = folder / f"{number:04}-{_UNSAFE.sub('_', collection.name)[:64]}.parquet"
             written.append(path)
-            await _export(connection, collection, path, report)
+            files.append(await _export(connection, collection, path, report))
     except BaseException:
         # An incomplete export could be mistaken for a complete one.
         for path in written:
@@ -84,10 +85,10 @@ async def export_gallery(location: Location, folder: Path, names: Sequence[str],
         raise
     finally:
         connection.close()
-    return [read_export(path) for path in written]
+    return files
 
 
-async def _export(connection: AsyncConnection, collection: Collection, path: Path, report: Report) -> None:
+async def _export(connection: AsyncConnection, collection: Collection, path: Path, report: Report) -> ExportFile:
     described = description(collection) | {"created": collection.created.isoformat()}
 
     async def write(table: AsyncTable) -> None:
@@ -108,6 +109,8 @@ async def _export(connection: AsyncConnection, collection: Collection, path: Pat
                 file.write_batch(batch)
 
     await read_one_version(connection, collection.table, write)
+    faces = pq.read_metadata(path).num_rows
+    return ExportFile(path, collection.name, collection.kind, collection.threshold, faces)
 
 
 def read_export(path: Path) -> ExportFile:
@@ -118,16 +121,14 @@ def read_export(path: Path) -> ExportFile:
     """
     if not path.is_file():
         raise TransferError(f"there is no file {path}")
-    with import_errors(path), pq.ParquetFile(path) as file:
-        schema, faces = file.schema_arrow, file.metadata.num_rows
-        described = (schema.metadata or {}).get(COLLECTION_KEY)
-        if described is None:
+    with import_errors(path), parquet_file(path) as (schema, _):
+        if (described := schema.metadata.get(COLLECTION_KEY)) is None:
             raise ValueError("it is a Parquet file, but not an export of a gallery")
         name, kind, threshold = _checked(described)
         expected = [each for each in _export_schema(kind.size) if each.name in {*schema.names, *REQUIRED}]
         if not schema.remove_metadata().equals(pa.schema(expected)):
             raise ValueError(f"its columns do not match an export with embeddings of {kind.size} numbers")
-    return ExportFile(path, name, kind, threshold, faces)
+    return ExportFile(path, name, kind, threshold, int(schema.metadata[ROWS_KEY]))
 
 
 @contextmanager

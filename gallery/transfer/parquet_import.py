@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gallery.errors import all_failures, contract_mismatch
 from gallery.records import EmbeddingKind
@@ -14,6 +13,7 @@ from gallery.storage.tables import UNREADABLE
 from gallery.transfer import consistent_reads
 from gallery.transfer.consistent_reads import Report, TransferError
 from gallery.transfer.face_batches import checked_batch
+from gallery.transfer.face_streams import cut, parquet_file
 from gallery.transfer.parquet_export import ExportFile, import_errors, read_export
 from gallery.writing.writer import Writer
 from project.request_error import RequestError
@@ -108,8 +108,8 @@ def _read(file: ExportFile, what: str, report: Report) -> Iterator[pa.RecordBatc
     """Yield the faces of a file in checked batches."""
     done = 0
     report(f"{what} {file.name}", done, file.faces)
-    with import_errors(file.path), pq.ParquetFile(file.path, page_checksum_verification=True) as opened:
-        for batch in opened.iter_batches(batch_size=consistent_reads.BATCH):
+    with import_errors(file.path), parquet_file(file.path) as (_, batches):
+        for batch in cut(batches, consistent_reads.BATCH):
             yield checked_batch(batch, file.kind.size, done)
             done += batch.num_rows
             report(f"{what} {file.name}", done, file.faces)

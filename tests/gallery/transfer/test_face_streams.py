@@ -1,40 +1,34 @@
-"""Arrow streams and Parquet files of faces."""
+"""Arrow streams of faces."""
 
 import io
 import struct
-from collections.abc import Callable
-from typing import IO, Any
 
 import pyarrow as pa
 import pytest
 
 from gallery.transfer import face_batches, face_streams
-from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of, parquet_file
+from gallery.transfer.face_streams import arrow_stream, checked_batches, contract_of
 from project.request_error import RequestError
 from tests.gallery.sample_gallery import SIZE, vectors
-from tests.gallery.sample_transfers import arrow, parquet
+from tests.gallery.sample_transfers import arrow
 
 ROWS = 50
-Read = Callable[[IO[bytes]], Any]
 
 
 def table() -> pa.Table:
     return pa.table({"subject": [f"subject-{row}" for row in range(ROWS)], "vector": vectors(ROWS).tolist()})
 
 
-def read(data: bytes, reader: Read = arrow_stream) -> list[tuple[int, list[str]]]:
-    schema, batches = reader(io.BytesIO(data))
+def read(data: bytes) -> list[tuple[int, list[str]]]:
+    schema, batches = arrow_stream(io.BytesIO(data))
     return [(rows, batch["subject"].to_pylist()) for rows, batch in checked_batches(schema, batches, SIZE)]
 
 
-@pytest.mark.parametrize(("encoded", "reader"), [(arrow, arrow_stream), (parquet, parquet_file)])
-def test_a_stream_is_cut_into_commits(
-    monkeypatch: pytest.MonkeyPatch, encoded: Callable[[pa.Table], bytes], reader: Read
-) -> None:
+def test_a_stream_is_cut_into_commits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(face_batches, "_MAX_ROWS", 16)
     subjects = table()["subject"].to_pylist()
     parts = [subjects[start : start + 16] for start in (0, 16, 32, 48)]
-    assert read(encoded(table()), reader) == [(len(part), part) for part in parts]
+    assert read(arrow(table())) == [(len(part), part) for part in parts]
 
 
 def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,15 +37,6 @@ def test_faces_that_do_not_fit_into_a_message_are_cut_into_more_commits(monkeypa
     cut = read(arrow(table(), rows=ROWS))
     assert [rows for rows, _ in cut] == [12, 13, 12, 13]
     assert [subject for _, subjects in cut for subject in subjects] == table()["subject"].to_pylist()
-
-
-def test_a_commit_fits_into_a_message_although_its_dictionaries_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    label = pa.array(["x" * 500] * ROWS)
-    file = parquet(table().append_column("label", label.dictionary_encode()))
-    monkeypatch.setattr(face_streams, "MAX_COMMIT", label.nbytes)
-    commits = [batch for _, batch in checked_batches(*parquet_file(io.BytesIO(file)), SIZE)]
-    assert len(commits) > 1
-    assert max(batch.nbytes for batch in commits) <= label.nbytes
 
 
 def test_rows_that_are_too_large_are_refused_before_there_are_enough_for_a_commit(
@@ -66,17 +51,15 @@ def test_rows_that_are_too_large_are_refused_before_there_are_enough_for_a_commi
 
 
 def test_truncated_data_and_other_formats_are_refused() -> None:
-    stream, file = arrow(table(), rows=ROWS), parquet(table())
-    for data, reader in (
-        *((stream[:length], arrow_stream) for length in range(0, len(stream), 4)),
-        *((file[:length], parquet_file) for length in (0, 100, len(file) - 20)),
+    stream = arrow(table(), rows=ROWS)
+    for data in (
+        *(stream[:length] for length in range(0, len(stream), 4)),
         # The last offset of the subjects.
-        (stream.replace(struct.pack("<2i", 480, 490), struct.pack("<2i", 480, -490)), arrow_stream),
-        (b"x" * 1000, arrow_stream),
-        (b"x" * 1000, parquet_file),
+        stream.replace(struct.pack("<2i", 480, 490), struct.pack("<2i", 480, -490)),
+        b"x" * 1000,
     ):
-        with pytest.raises(RequestError, match="not a") as caught:
-            read(data, reader)
+        with pytest.raises(RequestError, match="not an Arrow IPC stream") as caught:
+            read(data)
         assert caught.value.code == "INVALID_REQUEST"
 
 
@@ -92,12 +75,8 @@ def test_a_batch_has_a_limited_size_in_memory(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_name_of_a_column_that_is_not_utf_8_is_refused() -> None:
-    for data, reader, problem in (
-        (arrow(table()), arrow_stream, "name of a column"),
-        (parquet(table()), parquet_file, "not a Parquet file"),
-    ):
-        with pytest.raises(RequestError, match=problem):
-            read(data.replace(b"subject", b"subjec\xff"), reader)
+    with pytest.raises(RequestError, match="name of a column"):
+        read(arrow(table()).replace(b"subject", b"subjec\xff"))
 
 
 @pytest.mark.parametrize(

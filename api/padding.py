@@ -61,8 +61,8 @@ def unpadded(service: Service, role: str, pair: EmbeddingPair) -> tuple[Vector, 
 def _unpadded(name: str, vector: Vector, size: int, sizes: set[int]) -> Vector:
     """Remove padding: the numbers beyond the length of the contract's model.
 
-    An embedding that ends at another model's length, apart from zeros, counts as that model's and is cut there. The
-    caller compares the lengths of both embeddings.
+    If only zeros follow after another model's length, the embedding counts as that model's, and is cut at that length.
+    The caller compares the lengths of both embeddings.
     """
     if len(vector) != CONTRACT_DIMENSIONS:
         return vector

@@ -7,7 +7,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 
 
 class _TextConvertor(PathConvertor):
-    """The rest of the path, including line breaks, at which Starlette's ``path`` stops: it reads ``a%0A`` as ``a``."""
+    """Matches the rest of the path, including line breaks. Starlette's ``path`` reads ``a%0A`` as ``a``."""
 
     regex = "(?s:.*)"
 

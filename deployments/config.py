@@ -129,7 +129,7 @@ def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:
         problem = main_problem(error)
         if isinstance(cause := problem.get("ctx", {}).get("error"), SettingsError):
             raise _unreadable(schema, cause) from error
-        # The settings of a missing table are validated on their own: their places lack the table.
+        # If a table is missing, its settings are validated separately, and their places do not include the table.
         tables = {getattr(field.annotation, "__name__", ""): name for name, field in schema.model_fields.items()}
         parts = (*filter(None, [tables.get(error.title)]), *problem["loc"])
         written = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)

@@ -46,7 +46,7 @@ def answers(photos: Iterable[Path], detector: DetectorStage, network: FaceStage)
     found = [_answer(each, network.role) for each in examine(photos, detector, [network])]
     some = next((each for each in found if each is not None), None)
     if some is None:
-        raise ModelError("no face was found on any photo")
+        raise ModelError("no face was found in any photo")
     missing = np.full_like(some, np.nan)
     return np.stack([missing if each is None else each for each in found])
 

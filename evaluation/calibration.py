@@ -20,7 +20,7 @@ class Target:
 
     @property
     def extreme(self) -> str:
-        """Which threshold within this rate is chosen: the one with the lowest rate of the other error."""
+        """Which of the thresholds within this rate is chosen: the one at which the other error rate is lowest."""
         return "highest" if self.rate == "BPCER" else "lowest"
 
     def threshold(self, curve: Curve) -> float:

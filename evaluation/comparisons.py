@@ -29,7 +29,7 @@ class Comparisons:
     lost_impostor: int
 
     def with_faceless(self, fmr: float, fnmr: float) -> tuple[float, float]:
-        """False accept and false reject rate: pairs with a faceless photo count as rejected."""
+        """Return the false accept and the false reject rate. Pairs with a faceless photo count as rejected."""
         genuine = int(self.genuine.sum())
         impostor = len(self.scores) - genuine
         far = fmr * impostor / (impostor + self.lost_impostor)

@@ -185,7 +185,7 @@ def by_kind(presentations: Presentations, answers: Answers) -> Probabilities:
     live = scores.pop(LIVE)
     for name, there in ((LIVE, len(live)), (SPOOF, sum(map(len, scores.values())))):
         if not there:
-            raise ModelError(f"no face was found on the photos in {name}")
+            raise ModelError(f"no face was found in the photos in {name}")
     return Probabilities(live, scores, faceless)
 
 

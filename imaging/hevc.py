@@ -15,7 +15,7 @@ _LAST_SLICE_TYPE = 31
 _NEVER = b"\0\0\0"
 """Never occurs in an intact unit (7.4.2). A file with such a unit was truncated and padded."""
 _HEADER = 512
-"""Number of bytes read of each unit. The size of the picture is within the first hundred bytes of its parameter set."""
+"""Bytes read from each unit. The size of the picture is within the first hundred bytes of its parameter set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def sample_format(configuration: bytes) -> SampleFormat:
 
 
 def hevc_work(configuration: bytes, coded: bytes) -> tuple[int, int]:
-    """Pixels of the largest picture in the parameter sets, and the number of slices, which may each cover the picture.
+    """Pixels of the largest picture in the parameter sets, and number of slices. Each slice may cover the picture.
 
     pi-heif takes the sample format from the ``hvcC`` box and writes out of bounds if it is wrong, so the box must agree
     with every parameter set.

@@ -117,7 +117,7 @@ class Card(Strict):
         if isinstance(stated, TaskOutput):
             return stated
         if "task" not in info.data:
-            # The task itself is reported.
+            # The task is missing or invalid, which is reported as a separate error.
             return None
         task = FACE_TASKS.get(info.data["task"])
         if task is None:

@@ -27,7 +27,7 @@ UPRIGHT_ODDS = 1.6
 Nearly all photos are upright: with 1, BlazeFace reported 3 of 600 upright faces as rotated."""
 
 MEASURED = CropSpec(112, "box")
-"""Crop used to measure a face's quality. Its size is fixed, so that sharpness does not depend on the photo's."""
+"""Crop used to measure a face's quality. Its size is fixed, so that sharpness does not depend on the photo's size."""
 
 
 class Detector(Protocol):

@@ -58,7 +58,7 @@ class EmbeddingStats(BaseModel):
 
 
 class EmbeddingMetrics(BaseModel):
-    """One embedding. Both faces are embedded in one call, and `embedding_time_ms` is half of its duration."""
+    """One embedding. Both faces are embedded in one call, and `embedding_time_ms` is half of that call's duration."""
 
     embedding_time_ms: float
     embedding_dimension: int

@@ -84,7 +84,7 @@ class StatisticsAnswer(CollectionAnswer):
     faces: int
     subjects: int
     bytes: int = Field(description="Size of its files, not counting old versions that the next clean-up removes.")
-    changed: datetime = Field(description="Time of the last enrolment or deletion; until then, of the creation.")
+    changed: datetime = Field(description="Time of the last enrolment or deletion, or of creation if there was none.")
 
 
 class DroppedAnswer(Answer):

@@ -149,7 +149,7 @@ class Timings(Answer):
     detection: float = Field(
         description="Decoding, detection and cropping in the detector's replica; summed over the photos."
     )
-    networks: float = Field(description="Round trip of the models after detection, which run concurrently.")
+    networks: float = Field(description="Round trip of the models that run concurrently after detection.")
     total: float = Field(description="From reading the photos to building the response.")
 
     @classmethod

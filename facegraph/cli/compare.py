@@ -30,7 +30,7 @@ def compare_command(
 ) -> None:
     """Check which photos show the same person as the first one. No gallery is used.
 
-    Any refused photo makes the exit status 1.
+    The exit status is 1 if a photo is refused.
     """
     with service_client(url, api_key) as client:
         found = client.verify_many(reference, *photos, faces=faces, threshold=threshold)

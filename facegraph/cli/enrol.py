@@ -51,7 +51,7 @@ def enrol_command(
     """Enrol a folder of people. Run it again to resume, or to add new photos.
 
     Hidden files and the system files of NAS devices, Windows and macOS are skipped. Every other file is either enrolled
-    or reported with the reason, and any reported file makes the exit status 1. Ids that look alike are reported too.
+    or reported with the reason. The exit status is 1 if a file is reported. Ids that look alike are reported too.
     """
     found = find_people(folder)
     outcomes = list(found.unusable)

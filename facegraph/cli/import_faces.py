@@ -38,8 +38,8 @@ def import_command(
 ) -> None:
     """Import exported faces, and create missing collections. Existing faces stay unchanged.
 
-    If the connection is lost, the import continues when the service responds again. An interrupted import is completed
-    by repeating it. --offline requires the service to be stopped.
+    If the connection is lost, the import continues when the service responds again. To complete an interrupted import,
+    run the command again. --offline requires the service to be stopped.
     """
     check_offline(context, offline)
     if offline:

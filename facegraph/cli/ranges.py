@@ -36,6 +36,6 @@ def ranges_command(
     found = detect([path.read_bytes() for path in sorted(photos.rglob("*.jpg"))[::2]], entry.crops)
     crops = found.crops[entry.crops[0]]
     if not len(crops):
-        raise ModelError(f"no face was found on the photos in {photos}")
+        raise ModelError(f"no face was found in the photos in {photos}")
     write_ranges(entry, measure_ranges(floats, crops))
     print_line(f"ranges of {escaped(name)} from {quantity(len(crops), 'face')}: {escaped(str(ranges_path(entry)))}")

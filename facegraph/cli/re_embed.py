@@ -86,7 +86,7 @@ def re_embed_command(
 ) -> None:
     """Enrol a collection's subjects in a new collection with another embedder.
 
-    The gallery keeps no photos, so this needs the folder that they were enrolled from. Photos are matched by
+    The gallery keeps no photos, so this needs the folder that the subjects were enrolled from. Photos are matched by
     digest: the photos enrolled in the old collection are enrolled again. If none of a subject's photos match, all of
     that subject's photos are enrolled instead. If a subject has no photo in the folder, the command stops without
     changes.

@@ -28,7 +28,7 @@ def scale_command(
     detector: Annotated[str, typer.Option("--detector", help="The detector to use.")] = "centerface",
     store: StoreOption = None,
 ) -> None:
-    """Fit the scale from 0 to 100 of an embedder's similarities (docs/rekognition.md)."""
+    """Fit the mapping of an embedder's cosines to similarities from 0 to 100 (docs/rekognition.md)."""
     entry = card(name)
     if entry.task != "embedder":
         raise ModelError(f"{name} is not an embedder")

@@ -38,8 +38,9 @@ async def faces_after(table: AsyncTable, after: str, limit: int) -> list[StoredF
     """Return the `limit` faces whose ids follow `after`, in the order of their ids.
 
     Ids are digests and thus evenly distributed: a range of ids as large as the wanted share of all faces contains about
-    `limit` faces. Only that range is read. Imported ids may be unevenly distributed: of a range with many more faces,
-    only the ids are read, and the ranges after one with fewer are larger.
+    `limit` faces. Only that range is read. Imported ids may be unevenly distributed. If a range contains many more
+    faces, its ids are read first, and then only the faces that are needed. If it contains fewer, the next range is
+    larger.
 
     Args:
         after: 32 hex digits, or empty for the first page.

@@ -65,8 +65,8 @@ class Mirror:
     async def refresh(self) -> None:
         """Update the mirror to the table's latest version.
 
-        Reads only the rows of new commits, and the keys of all rows only if faces have been removed that are not in
-        the log. All queries read the same version, so the mirror never mixes two versions.
+        Reads the rows of new commits. Reads the keys of all rows only if the log lacks faces that have been removed.
+        All queries read the same version, so the mirror never mixes two versions.
         """
         async with self._refreshing:
             version = (await self._latest.latest()).number

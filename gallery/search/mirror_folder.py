@@ -41,7 +41,7 @@ async def locked(folder: Path) -> AsyncIterator[None]:
 
 
 def remove(folder: Path) -> None:
-    """Delete a mirror's files. Processes that have them open make new ones when they next follow the table."""
+    """Delete a mirror's files. Processes that have them open write new ones when they next update their mirror."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

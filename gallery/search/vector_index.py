@@ -34,7 +34,7 @@ def vector_index(faces: int, size: int) -> IvfRq | IvfSq:
     """Return the kind of index for `faces` embeddings of length `size`.
 
     RaBitQ (https://arxiv.org/abs/2405.12497) stores one bit per number. Lance supports it only for sizes that are
-    multiples of eight; others get eight bits per number.
+    multiples of eight. Embeddings of other sizes get eight bits per number.
     """
     partitions = max(1, faces // PARTITION_ROWS)
     kind = IvfSq if size % 8 else IvfRq

@@ -67,7 +67,10 @@ def reserve(folder: Path, until: float) -> Iterator[None]:
 
 
 def is_reserved(folder: Path) -> bool:
-    """Whether a running service has reserved `folder`. If its disk was unmounted since, another folder is there."""
+    """Whether a running service has reserved `folder`.
+
+    False if the folder's disk was unmounted since, because another folder is there now.
+    """
     try:
         with (folder / SERVICE_LOCK).open("r+") as file:
             return not _locks(file)

@@ -49,7 +49,7 @@ class CollectionLocks:
 
     @asynccontextmanager
     async def pauses(self) -> AsyncIterator[None]:
-        """Keep `PAUSE_S` between any change and those that wait, so that other commits find time."""
+        """Pause for `PAUSE_S` after each change before the next one starts, so that maintenance has time to commit."""
 
         async def pause() -> None:
             while True:

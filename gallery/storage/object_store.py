@@ -52,7 +52,7 @@ def store_unavailable(problem: str) -> RequestError:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise ``UNAVAILABLE`` instead of an error in the block that the object store caused.
+    """Raise ``UNAVAILABLE`` if the object store makes the block fail.
 
     Also raises RuntimeError instead of a panic of Lance, which some damaged files cause.
     """

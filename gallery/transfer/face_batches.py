@@ -148,7 +148,7 @@ def _column(batch: pa.RecordBatch, name: str) -> Any:
 
 
 def _is_date(times: Any) -> Any:
-    """Whether each time can be listed: Python's dates have a smaller range than Arrow's."""
+    """Whether each time is within the range of Python's dates, which is smaller than Arrow's."""
     least, most = (pa.scalar(each.replace(tzinfo=UTC), times.type) for each in (datetime.min, datetime.max))
     return pc.and_(pc.greater_equal(times, least), pc.less_equal(times, most))
 

@@ -92,7 +92,7 @@ def checked_batches(
 
 
 def cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of `rows` rows: fewer at the end, or as soon as they have `MAX_COMMIT` bytes."""
+    """Yield batches of `rows` rows. The last batch, and batches that reach `MAX_COMMIT` bytes, have fewer rows."""
     held, count, held_bytes = list[pa.RecordBatch](), 0, 0
     for batch in batches:
         start = 0

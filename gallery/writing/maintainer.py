@@ -102,7 +102,7 @@ class Maintainer:
                     opened.commits -= commits
                     opened.new_rows -= rows
             except (RequestError, *UNREADABLE) as error:
-                # Not at once again, but by the timer.
+                # Do not repeat it immediately: wait for the timer.
                 each.commits = min(each.commits, FEW_COMMITS)
                 # Ignore a collection that was dropped in the meantime.
                 if name in self._registry:
@@ -133,7 +133,7 @@ class Maintainer:
                 opened.ungathered, opened.gathered_at = 0, self._registry.next_commit()
                 opened.gathering_failed = False
         except (RequestError, *UNREADABLE) as error:
-            # Not at once again. If the problem lasts, the next merge of the files reports it.
+            # Do not repeat it immediately. If the problem lasts, the next merge of the files reports it.
             opened.ungathered = min(opened.ungathered, GATHER_COMMITS // 2)
             if not opened.gathering_failed:
                 logger.warning("gallery: the new faces of %s were not gathered: %r", name, error)
@@ -187,7 +187,7 @@ class Maintainer:
 
 
 def _is_due(opened: OpenCollection) -> bool:
-    """Whether a collection should be optimised. Not while it is cleaned, so that the others do not wait for it."""
+    """Whether a collection should be optimised: not while it is cleaned, because the other collections would wait."""
     due = opened.commits >= FEW_COMMITS or opened.new_rows >= maintenance.SCATTERED_ROWS
-    # Gathering ends soon.
+    # Gathering also holds the lock, but ends soon.
     return due and (opened.gathering or not opened.locks.maintenance.locked())

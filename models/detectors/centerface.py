@@ -60,9 +60,9 @@ class CenterFace(Detector):
 
             Most of the additional faces in the portraits are real bystanders.
         rival_score: see `models.detection.Detector`. In the portraits, blurred people in profile behind the subject
-            score less.
-        sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos, the face scores less. Of 18 false
-            upright faces in rotated photos, one reaches this score.
+            score less than this.
+        sure_score: see `models.detection.Detector`. In 4.8 % of 270 upright photos, the face scores less than this. Of
+            18 false upright faces in rotated photos, one reaches this score.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
         square: whether to pad every photo to `side` by `side`, so that all photos have the same shape and can share a
             batch. On a CPU, a photo of 640x480 then takes a third more time.

@@ -77,8 +77,8 @@ class BlazeFace(Detector):
     Thread-safe: MediaPipe runs all calls on its own thread.
 
     Attributes:
-        sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos, the face scores less. Of 210 false
-            upright faces that the full range network found in rotated photos, 11 reach this score.
+        sure_score: see `models.detection.Detector`. In 11 % of 270 upright photos, the face scores less than this. Of
+            210 false upright faces that the full range network found in rotated photos, 11 reach this score.
     """
 
     sure_score = 0.7

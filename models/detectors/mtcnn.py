@@ -51,11 +51,11 @@ class Mtcnn(Detector):
             the landmarks of faces at the edge: on tight crops of Labeled Faces in the Wild it costs MobileFaceNet 10
             points of accuracy.
         factor: scale of each pyramid level relative to the previous one.
-        rival_score: see `models.detection.Detector`. In 500 portraits, hands and pins score up to 0.93 and bystanders
-            0.95 or more; 4 % of 351 faces in crowds score less. The limit corrects the choice of the largest face in 6
-            of 3,811 LFW photos, and of the prominent face in one.
-        sure_score: see `models.detection.Detector`. In 1.5 % of 270 upright photos, the face scores less. Of 388 false
-            upright faces in rotated photos, 3 reach this score.
+        rival_score: see `models.detection.Detector`. In 500 portraits, hands and pins score up to 0.93, and bystanders
+            0.95 or more. Of 351 faces in crowds, 4 % score less than 0.95. The limit corrects the choice of the largest
+            face in 6 of 3,811 LFW photos, and of the prominent face in one.
+        sure_score: see `models.detection.Detector`. In 1.5 % of 270 upright photos, the face scores less than this. Of
+            388 false upright faces in rotated photos, 3 reach this score.
     """
 
     pnet: CascadeNetwork

@@ -30,8 +30,8 @@ class RetinaFace(Detector):
             small photos and finds false faces in large ones. At 480, it finds the right faces in all of nine photos,
             and at 1024, in seven.
         least_score: minimum score of a face, 0 to 1.
-        sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos, the face scores less. Of 399 false
-            upright faces in rotated photos, 14 reach this score.
+        sure_score: see `models.detection.Detector`. In 13 % of 270 upright photos, the face scores less than this. Of
+            399 false upright faces in rotated photos, 14 reach this score.
         overlap: of two boxes with a larger intersection over union, only the better is kept.
     """
 

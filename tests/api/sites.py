@@ -40,7 +40,7 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int,
 
 
 class Names:
-    """Resolves hosts to their `answers` in turn, and numbers to themselves."""
+    """Resolves hosts to their `answers` in turn, and IP addresses to themselves."""
 
     def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]] | None = None) -> None:
         self.answers = {host: list(turns) for host, turns in (answers or {}).items()}
@@ -94,7 +94,7 @@ class Wire(httpx.MockTransport):
 
     @property
     def urls(self) -> list[str]:
-        """The addresses that were asked for."""
+        """The URLs that were requested."""
         return [str(request.url) for request in self.sent]
 
 
@@ -111,7 +111,7 @@ def public(resolve: Any = None, wire: httpx.AsyncBaseTransport | None = None, **
 
 
 async def refusal(of: PhotoDownloads, url: str) -> tuple[str, str]:
-    """Code and message of an address's refusal."""
+    """Code and message of a URL's refusal."""
     with pytest.raises(RequestError) as caught:
         await of.fetch(url)
     return caught.value.code, caught.value.message

@@ -50,7 +50,7 @@ class Database:
         return [face["id"] for face in listed["faces"]]
 
     def delete(self, face_id: str) -> httpx.Response:
-        # Starlette's client decodes an address twice, a server once.
+        # Starlette's client decodes a URL twice, a server once.
         path = quote(face_id.replace("%", "%25"), safe="")
         return self.client.delete(f"/delete_face/{path}", params=self.said)
 

@@ -16,7 +16,7 @@ CROP = CropSpec(5, "box")
 
 
 def stages(*found: Photo) -> tuple[Stages, FakeDetector]:
-    """The stages of the contract, whose embedding is (0, 1), and their detector, which finds one face by default."""
+    """The stages of the contract and their detector. By default, the detector finds one face. Embeddings are (0, 1)."""
     looks = FakeDetector(*(found or [photo()]))
     facenet = embedder(FakeNetwork([[0.0, 1.0]]), "facenet", "facenet", crop=CROP)
     return with_stages(match_stages(looks), facenet), looks

@@ -1,4 +1,4 @@
-"""Photos in the fields of a JSON request: base64, data URLs and addresses."""
+"""Photos in the fields of a JSON request: base64, data URLs and other URLs."""
 
 import base64
 import string

@@ -131,7 +131,7 @@ def test_the_first_of_two_photos_that_cannot_be_loaded_is_named(first: Any, seco
             return await super().fetch(url)
 
     asked = client(downloads=Slow({ADDRESS1: first, ADDRESS2: second}))
-    # A text that is neither an address nor base64 is refused sooner than an address that cannot be fetched.
+    # Text that is neither a URL nor base64 is refused before a URL that cannot be fetched.
     response = asked.post("/match", json={"image1": ADDRESS1, "image2": ADDRESS2 if second else "!"})
     assert response.status_code == 400
     assert response.json() == {"success": False, "error": message}

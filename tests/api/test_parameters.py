@@ -24,7 +24,7 @@ JSON = {"content-type": "application/json"}
 
 
 class Options(BaseModel):
-    """Parameters in the address."""
+    """Parameters in the query string."""
 
     most: str = ""
 
@@ -36,7 +36,7 @@ class Body(BaseModel):
 
 
 def client_of(kind: type[CheckedRoute]) -> TestClient:
-    """A client of an app with a route for each kind of body, of this class."""
+    """A client of an app with a route of this class for each kind of body."""
     router, app = APIRouter(route_class=kind), FastAPI()
 
     @router.post("/none")

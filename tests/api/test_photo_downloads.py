@@ -1,4 +1,4 @@
-"""Photos by address: which addresses are fetched, redirects, bad responses, TLS, limits, and what the log says."""
+"""Photos by URL: which URLs are fetched, redirects, bad responses, TLS, limits, and what the log says."""
 
 import asyncio
 import gzip

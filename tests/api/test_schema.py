@@ -30,7 +30,7 @@ ROOM = "/v1/collections/staff"
 
 
 async def detect(question: DetectionRequest) -> Detection:
-    """Find one face in most photos. By their bytes, some have none or two, and some cannot be decoded."""
+    """Find one face in most photos. Depending on their bytes, some have none or two, and some cannot be decoded."""
     found = [_found(data) for data in question.photos]
     faces = sum(len(each.faces) for each in found if isinstance(each, Photo))
     crops = {spec: np.zeros((faces, spec.size, spec.size, 3), np.uint8) for spec in question.crops}

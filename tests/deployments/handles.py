@@ -12,7 +12,7 @@ def handle(replica: Any, deployment_name: str = "deployment") -> Any:
 
 
 class Answers:
-    """Returns each of `answers` in turn, then the last one again. It raises exceptions, and waits for events."""
+    """Returns each of `answers` in turn, then the last one again. An exception is raised, and an event is awaited."""
 
     def __init__(self, *answers: Any) -> None:
         self.calls = 0

@@ -84,7 +84,7 @@ def test_live_photos_and_attacks_need_a_face(tmp_path: Path, faceless: str) -> N
     touch(tmp_path, "live/1.jpg", "spoof/paper/1.jpg")
     found = read_presentations(tmp_path)
     answers = np.array([[np.nan if kind.startswith(faceless) else 0.5] for kind in found.kinds])
-    with pytest.raises(ModelError, match=f"no face was found on the photos in {faceless}$"):
+    with pytest.raises(ModelError, match=f"no face was found in the photos in {faceless}$"):
         by_kind(found, answers)
 
 

@@ -37,7 +37,7 @@ def seen(box: Box = (100, 100, 200, 200), landmarks: NDArray[np.float32] = AHEAD
 
 
 def nose_at(x: float) -> NDArray[np.float32]:
-    """A face whose eyes are 40 apart, and whose nose stands `x` off the middle."""
+    """A face whose eyes are 40 apart, and whose nose is `x` away from the middle."""
     landmarks = AHEAD.copy()
     landmarks[2] = (60 + x, 72)
     return landmarks

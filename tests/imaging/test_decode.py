@@ -46,7 +46,7 @@ def image(mode: str, *pixels: Any, palette: list[int] | None = None) -> PIL.Imag
 
 
 def sixteen_bits(samples: NDArray[np.uint16], colour: int, *chunks: Chunk, alpha: int = 0xFFFF) -> bytes:
-    """A PNG file of the samples as grey (0, 4) or as all three colours (2, 6), with `alpha` (4, 6)."""
+    """A PNG file of colour type 0 or 4 (grey) or 2 or 6 (the samples in all three colours). 4 and 6 have `alpha`."""
     parts = [samples] * (3 if colour & 2 else 1) + [np.full_like(samples, alpha)] * (colour >> 2)
     rows = np.dstack(parts).astype(">u2").reshape(len(samples), -1)
     packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))

@@ -1,4 +1,4 @@
-"""Files that are no photo, or attack the decode gate, are refused, and take little work and memory."""
+"""Files that are not photos, or that attack the decode gate, are refused, and take little work and memory."""
 
 import struct
 import subprocess

@@ -20,7 +20,7 @@ CONTRACTS = {
     "inception-resnet-v1": "d3bf756328f2c524",
     "mobilefacenet": "499f2c0ac50eba0c",
 }
-"""Galleries in use were enrolled under these."""
+"""Embedding contracts of galleries in use."""
 
 
 def test_every_file_is_a_card_under_its_name() -> None:

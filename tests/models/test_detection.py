@@ -201,7 +201,7 @@ def test_a_photo_of_a_lying_face_is_also_searched_turned_whatever_its_score(lyin
 
 
 class Toppled(Turning):
-    """Takes the face of a photo that is not turned for a lying one."""
+    """Reports the face of a photo that is not turned as lying on its side."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         found = super().detect(pixels)

@@ -49,7 +49,7 @@ Requested = TypeVar("Requested", bound=UserChangeRequest)
 def performed_once(
     perform: Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]],
 ) -> Callable[[AwsCall, Requested], Awaitable[dict[str, Any]]]:
-    """If a request fails, return the answer to an earlier one with the same token, if that one succeeded.
+    """Wrap `perform`: if it fails, return the answer to an earlier, successful request with the same token.
 
     Raises:
         RequestError: raised by `perform`, or ``IDEMPOTENCY_KEY_REUSED``: the token was sent with other parameters.

@@ -1,4 +1,4 @@
-"""A program as for Amazon Rekognition, by its documentation and without regard to this service. Photos are words.
+"""A program for Amazon Rekognition, written from its documentation without regard to this service. Photos are words.
 
 It runs in the environment of boto3: ``boto3_program.py ENDPOINT ACCESS_KEY SECRET_KEY``.
 """

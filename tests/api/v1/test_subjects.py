@@ -17,7 +17,7 @@ SUBJECTS = [
 
 
 def path(subject: str) -> str:
-    # Starlette's client decodes an address twice, a server once.
+    # Starlette's client decodes a URL twice, a server once.
     return f"{STAFF}/subjects/{quote(subject.replace('%', '%25'), safe='')}"
 
 

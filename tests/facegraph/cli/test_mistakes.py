@@ -42,7 +42,7 @@ INVALID = {
         ("models fuse mobilefacenet --photos .", "mobilefacenet is not a liveness model"),
         ("models gate --photos . --config many.yaml", "many.yaml is not valid: enrol_max_yaw: Input should be a valid"),
         ("models ranges mobilefacenet --photos .", "mobilefacenet has no int8 file"),
-        ("models ranges facenet --photos .", "no face was found on the photos in ."),
+        ("models ranges facenet --photos .", "no face was found in the photos in ."),
         (
             "models ranges facenet --photos . --store none",
             "embedder.onnx is missing: remove int8 from the card of facenet, pull it",

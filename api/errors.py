@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.contracts.rekognition import aws_errors
 from api.contracts.rekognition.target import has_target
@@ -147,8 +148,14 @@ def install(app: FastAPI, forms: Mapping[str, ErrorAnswer]) -> None:
         # FastAPI wraps any error raised while it reads a body.
         if isinstance(error.__cause__, RequestError):
             return answer(request, error.__cause__)
-        code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
-        return answer(request, RequestError(code, _http_problem(request, error)), error.headers)
+        path, code = request.url.path[:200], _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
+        if code == "NOT_FOUND":
+            return answer(request, RequestError(code, f"There is no route {path}"))
+        if code == "METHOD_NOT_ALLOWED":
+            allowed = _methods(request)
+            told = f"{path} does not accept {request.method}, only {allowed}"
+            return answer(request, RequestError(code, told), {"Allow": allowed})
+        return answer(request, RequestError(code, str(error.detail)), error.headers)
 
     @app.exception_handler(Exception)
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
@@ -160,13 +167,10 @@ def _printable(message: str) -> str:
     return message.encode("utf-8", "replace").decode()[:MAX_MESSAGE]
 
 
-def _http_problem(request: Request, error: HTTPException) -> str:
-    path = request.url.path[:200]
-    if error.status_code == 404:
-        return f"There is no route {path}"
-    if error.status_code == 405:
-        return f"{path} does not accept {request.method}, only {(error.headers or {}).get('Allow', 'other methods')}"
-    return str(error.detail)
+def _methods(request: Request) -> str:
+    # Starlette's error names only the methods of the first route with this path.
+    found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
 
 
 def _first_problem(error: RequestValidationError) -> str:

@@ -118,16 +118,14 @@ def test_a_stage_that_is_not_available_is_a_503_and_no_fault() -> None:
     assert log == []
 
 
-def test_a_wrong_method_is_a_405_that_names_the_right_one() -> None:
-    found = client().post("/health")
-    assert (found.status_code, found.headers["allow"]) == (405, "GET")
-    assert (
-        found.json()["error"].items()
-        >= {
-            "code": "METHOD_NOT_ALLOWED",
-            "message": "/health does not accept POST, only GET",
-        }.items()
-    )
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/health", "GET"), ("/v1/collections/staff/subjects/a/b", "DELETE, GET, PATCH")]
+)
+def test_a_wrong_method_is_a_405_that_names_all_right_ones(path: str, allowed: str) -> None:
+    found = client().put(path)
+    assert (found.status_code, found.headers["allow"]) == (405, allowed)
+    told = {"code": "METHOD_NOT_ALLOWED", "message": f"{path} does not accept PUT, only {allowed}", "details": {}}
+    assert found.json()["error"] == told
 
 
 def test_a_wrong_path_is_a_404_that_names_it() -> None:

@@ -35,6 +35,10 @@ class CollectionRequest(JsonBody):
     )
 
 
+_DEFAULTS = CollectionRequest()
+"""What a request without a body means."""
+
+
 class CollectionAnswer(Answer):
     """A collection. `threshold` is null if the configuration's or the card's threshold applies."""
 
@@ -115,7 +119,10 @@ async def get_collections(service: CurrentService, key: CurrentKey) -> Collectio
     responses={201: {"model": CollectionAnswer, "description": "The collection was created"}},
 )
 async def put_collection(
-    service: CurrentService, response: Response, collection: CollectionName, body: CollectionRequest
+    service: CurrentService,
+    response: Response,
+    collection: CollectionName,
+    body: CollectionRequest = _DEFAULTS,
 ) -> CollectionAnswer:
     """Create a collection, or set the threshold of an existing one with the same embedder.
 

@@ -18,7 +18,7 @@ STAFF_ANSWER = {
 
 
 def put(api: Api, name: str = "staff", body: Any = None) -> Any:
-    return api.client.put(f"/v1/collections/{name}", json={} if body is None else body)
+    return api.client.put(f"/v1/collections/{name}", json=body)
 
 
 def is_now(text: str) -> bool:
@@ -42,7 +42,7 @@ def test_a_new_collection_is_a_201_and_a_second_put_sets_its_threshold_and_keeps
     assert api.found("anna") == [["anna"]]
 
 
-@pytest.mark.parametrize("body", [{}, {"embedder": "facenet"}])
+@pytest.mark.parametrize("body", [None, {}, {"embedder": "facenet"}])
 def test_an_existing_collection_keeps_what_a_request_leaves_out(body: Any) -> None:
     api = staff(embedder="facenet", threshold=-0.25)
     response = put(api, body=body)

@@ -9,10 +9,10 @@ d
 n
 # Serve has one host for HAProxy and the replicas behind it, and treats :: as IPv4 only; see serving.py.
 s|bind \(.*\):\([0-9]*\)$|bind "${FACEGRAPH_BIND-\1}:\2"|
-# The ingress gets the caller's IP address, and a request id from Serve if the caller's is malformed. Before a request
-# takes a slot in the ingress, its head and the first part of its body must arrive within 8 s each, and its body must
-# fit into a message between replicas (64 MiB, transport.py), except that of an import, which is sent on in parts. A
-# larger body gets an error in the format of the request's contract. The ingress has lower limits.
+# The ingress gets the caller's IP address. If the caller's request id is malformed, the ingress gets one from Serve.
+# Before a request takes a slot in the ingress, its head and the first part of its body must arrive within 8 s each. Its
+# body must also fit into a message between replicas (64 MiB, transport.py), unless it is an import, which is sent on in
+# parts. A larger body gets an error in the format of the request's contract. The ingress has lower limits.
 a\
     option forwardfor\
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9_.-]{1,64}$ }\
@@ -29,8 +29,8 @@ a\
     http-request deny deny_status 413 if { req.body_size gt 67108864 } !{ path_reg ^/v1/collections/[^/]+/import$ }\
     http-request wait-for-body time 8s
 }
-# Without an ingress, or if it disconnects, the response is a 503 with Retry-After, also before Serve knows an ingress,
-# when it would return 404.
+# Without an ingress, or if it disconnects, the response is a 503 with Retry-After. This also applies before Serve knows
+# an ingress; without this change, the response would then be a 404.
 s|^    errorfile \(50[234]\) .*|    http-error status \1 content-type application/json hdr Retry-After 1 string '{"error":{"code":"UNAVAILABLE","message":"The service is not responding; try again shortly","details":{}},"request_id":null}'|
 /^backend default_backend$/{
 n

@@ -158,7 +158,8 @@ def _document(generate: Any, required: bool) -> dict[str, Any]:
     for (method, path), need in NEEDS.items():
         _, form, _ = compile_path(path)
         operation = document["paths"][form][method.lower()]
-        operation["description"] += f"\n\nScope of the key: `{need.scope}`."
+        told = f"{operation.get('description', '')}\n\nScope of the key: `{need.scope}`."
+        operation["description"] = told.lstrip()
         schemes: list[dict[str, list[str]]] = [{"bearer": [need.scope]}, {"header": [need.scope]}]
         operation["security"] = schemes if required else [{}, *schemes]
     return document

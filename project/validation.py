@@ -8,6 +8,7 @@ _OBJECT, _LIST = "Input should be an object with named fields", "Input should be
 _MESSAGES = {
     "dataclass_type": _OBJECT,
     "dict_type": _OBJECT,
+    "extra_forbidden": "Unknown key",
     "model_attributes_type": _OBJECT,
     "model_type": _OBJECT,
     "tuple_type": _LIST,

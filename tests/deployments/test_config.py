@@ -118,7 +118,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
     [
         (("grpc_options",), {"prt": 1}, "unknown keys: grpc_options.prt"),
         ((*DEPLOYMENTS, 0, "rout"), 1, "unknown keys: applications[0].ingress.rout"),
-        ((*ARGS, "devices"), "cpu", "applications[0].args.devices: Extra inputs are not permitted"),
+        ((*ARGS, "devices"), "cpu", "applications[0].args.devices: Unknown key"),
         (("http_options", "port"), "http", "http_options.port: Input should be"),
         (("applications",), [], "applications is empty, so nothing would be served"),
         ((*DEPLOYMENTS, 1), None, "an entry of deployments is not a mapping"),
@@ -131,7 +131,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
         (
             (*APPLICATION, "autoscaling_policy", "policy_kwargs"),
             {"dryrun": True},
-            "autoscaling_policy.policy_kwargs.dryrun: Extra inputs",
+            "autoscaling_policy.policy_kwargs.dryrun: Unknown key",
         ),
         (
             (*DEPLOYMENTS, 1, "user_config"),
@@ -149,7 +149,7 @@ ARGS, DEPLOYMENTS = (*APPLICATION, "args"), (*APPLICATION, "deployments")
             "detector-mtcnn.ray_actor_options would replace the stage's share of the machine: set its cpus",
         ),
         ((*ARGS, "stages", "mtcnn", "model"), "mtccn", "unknown model 'mtccn'; available"),
-        ((*ARGS, "stages", "mtcnn"), {"modle": "mtcnn"}, "args.stages.mtcnn.modle: Extra inputs"),
+        ((*ARGS, "stages", "mtcnn"), {"modle": "mtcnn"}, "args.stages.mtcnn.modle: Unknown key"),
         ((*ARGS, "stages", "mtcnn"), "mtcnn", "args.stages.mtcnn: Input should be an object with named fields"),
         ((*DEPLOYMENTS, 1, "name"), "detector-mtccn", "no deployment detector-mtccn; available: ingress, detector-"),
         (

@@ -64,7 +64,7 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
         RequestError: ``INVALID_REQUEST``, ``INVALID_SUBJECT``, ``INVALID_METADATA`` or ``INVALID_EMBEDDING``; the
             message names the row.
     """
-    check_columns(batch.schema)
+    check_columns(batch.schema, size)
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid as error:
@@ -101,8 +101,8 @@ def checked_batch(batch: pa.RecordBatch, size: int, first: int = 0) -> pa.Record
     return rows.take(pa.array(last.values(), pa.int64()))
 
 
-def check_columns(schema: pa.Schema) -> None:
-    """Check the names of the columns of a batch.
+def check_columns(schema: pa.Schema, size: int) -> None:
+    """Check the names and types of the columns of a batch with embeddings of length `size`.
 
     Raises:
         RequestError: ``INVALID_REQUEST``.
@@ -118,6 +118,11 @@ def check_columns(schema: pa.Schema) -> None:
         if name not in COLUMN_TYPES or names.count(name) > 1:
             known = ", ".join(COLUMN_TYPES)
             raise RequestError("INVALID_REQUEST", f"Unknown or repeated column {name[:64]}; available: {known}")
+    for name, given in zip(names, schema.types, strict=True):
+        kind = pa.list_(pa.float32(), size) if name == "vector" else COLUMN_TYPES[name]
+        if not (_is_vector(given) if name == "vector" else _family(given) in (_family(kind), "null")):
+            message = f"The column {name} must be {kind}, not {str(given)[:64]}"
+            raise RequestError("INVALID_REQUEST", message)
 
 
 def _row_error(code: str, message: str, row: int) -> RequestError:
@@ -136,15 +141,11 @@ def _column(batch: pa.RecordBatch, name: str) -> Any:
     kind = COLUMN_TYPES[name]
     if name not in batch.schema.names:
         return pa.nulls(len(batch), kind)
-    given = batch.schema.field(name).type
-    content = given.value_type if pa.types.is_dictionary(given) else given
-    if not (_family(content) == _family(kind) or pa.types.is_null(content)):
-        raise _wrong_type(name, given, kind)
     try:
         # Times may be finer than microseconds.
         return batch[name].cast(kind, safe=not pa.types.is_timestamp(kind))
     except pa.ArrowException as error:
-        raise _wrong_type(name, given, kind) from error
+        raise RequestError("INVALID_REQUEST", f"The column {name} cannot be converted to {kind}") from error
 
 
 def _is_date(times: Any) -> Any:
@@ -154,13 +155,16 @@ def _is_date(times: Any) -> Any:
 
 
 def _family(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return _family(kind.value_type)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "text"
     return "time" if pa.types.is_timestamp(kind) else "number" if pa.types.is_integer(kind) else str(kind)
 
 
-def _wrong_type(name: str, given: pa.DataType, kind: pa.DataType) -> RequestError:
-    return RequestError("INVALID_REQUEST", f"The column {name} must be {kind}, not {str(given)[:64]}")
+def _is_vector(kind: pa.DataType) -> bool:
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(is_list and pa.types.is_floating(kind.value_type))
 
 
 def _subject_keys(subjects: Any, first: int) -> Any:
@@ -187,10 +191,6 @@ def _metadata(texts: Any, first: int) -> Any:
 
 def _vectors(column: Any, size: int, first: int) -> NDArray[np.float32]:
     """Return the embeddings as float32 (rows, size)."""
-    kind = column.type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if not (is_list and pa.types.is_floating(kind.value_type)):
-        raise _wrong_type("vector", kind, pa.list_(pa.float32(), size))
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     if (row := pc.index(pc.equal(lengths, size), False).as_py()) >= 0:
         problem = f"The embedding has {lengths[row]} numbers, but the collection requires {size}"

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 import flatbuffers.encode
+import flatbuffers.number_types
 import flatbuffers.packer
 import flatbuffers.table
+import numpy as np
 import pyarrow as pa
 
 from gallery.transfer.face_batches import check_columns, checked_batch, rows_per_commit
-from gallery.transfer.parquet_process import ParquetStream
+from gallery.transfer.parquet_process import ParquetStream, plain_schema
 from project.request_error import RequestError
 
 COLLECTION_KEY = b"facegraph.collection"
@@ -30,7 +32,7 @@ class Readable(Protocol):
 
 
 def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema of an Arrow IPC stream, and an iterator that reads its batches.
+    """Return the schema of an Arrow IPC stream, and an iterator that reads its batches. Text views become texts.
 
     Raises:
         RequestError: ``INVALID_REQUEST``, which the iterator also raises.
@@ -46,12 +48,9 @@ def arrow_stream(file: Readable) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
                     raise RequestError(
                         "INVALID_REQUEST", "The Arrow stream has compressed batches or dictionaries; send plain columns"
                     )
-                batch = pa.ipc.read_record_batch(message, schema)
-                # Before anything cuts or joins batches by their offsets.
-                batch.validate(full=True)
-                yield batch
+                yield _plain_batch(pa.ipc.read_record_batch(message, schema), message.body.size)
 
-    return schema, batches()
+    return plain_schema(schema), batches()
 
 
 @contextmanager
@@ -84,7 +83,7 @@ def checked_batches(
     Raises:
         RequestError: by `checked_batch` or `batches`.
     """
-    check_columns(schema)
+    check_columns(schema, size)
     done = 0
     for batch in cut(batches, rows_per_commit(size)):
         yield from _checked(batch, size, done)
@@ -119,6 +118,31 @@ def _checked(batch: pa.RecordBatch, size: int, first: int) -> Iterator[tuple[int
         yield from _checked(batch.slice(half), size, first + half)
 
 
+def _plain_batch(batch: pa.RecordBatch, body_size: int) -> pa.RecordBatch:
+    """Check a batch that was read from a message with `body_size` bytes, and bound its size in memory."""
+    batch.validate()
+    if any(pa.types.is_string_view(column.type) and _text_size(column) > MAX_MESSAGE for column in batch):
+        raise _too_large()
+    # Before anything cuts or joins batches by their offsets.
+    batch.validate(full=True)
+    if (schema := plain_schema(batch.schema)) != batch.schema:
+        batch = batch.cast(schema)
+    # A batch keeps its message in memory. The concatenation copies what the batch uses.
+    return batch if body_size <= 2 * batch.nbytes else pa.concat_batches([batch, batch.slice(0, 0)])
+
+
+def _text_size(column: pa.Array) -> int:
+    """Return the size of all texts of a column of views that was read from a message, in bytes."""
+    # The first of the four numbers of a view is its length. A negative one is invalid, and becomes a large one.
+    lengths = np.frombuffer(column.buffers()[1], np.uint32, 4 * len(column))[::4]
+    return int(lengths[column.is_valid().to_numpy(zero_copy_only=False)].sum(dtype=np.int64))
+
+
+def _too_large() -> RequestError:
+    problem = f"The body has a batch of more than {MAX_MESSAGE} bytes, or is not an Arrow IPC stream"
+    return RequestError("INVALID_REQUEST", problem)
+
+
 class _BoundedReads:
     """A file from which at most `MAX_MESSAGE` bytes are read at once. Raises EOFError if the file is cut off."""
 
@@ -130,8 +154,7 @@ class _BoundedReads:
     def read(self, size: int = -1) -> bytes:
         # Arrow reads whole messages, whose sizes the stream states.
         if not 0 <= size <= MAX_MESSAGE:
-            problem = f"The body has a batch of more than {MAX_MESSAGE} bytes, or is not an Arrow IPC stream"
-            raise RequestError("INVALID_REQUEST", problem)
+            raise _too_large()
         if len(read := self._file.read(size)) < size:
             raise EOFError
         return read
@@ -143,13 +166,15 @@ class _BoundedReads:
 def _is_compressed(metadata: bytes) -> bool:
     """Whether a record batch message is compressed. Its size in memory is then unknown.
 
-    The fields are in Arrow's ``Message.fbs``: the header is the third of `Message`, and the compression is the fourth
-    of `RecordBatch`. A field's offset is twice its number plus 4.
+    The fields are in Arrow's ``Message.fbs``: the version is the first of `Message`, the header the third, the custom
+    metadata the fifth, and the compression is the fourth of `RecordBatch`. A field's offset is twice its number plus 4.
     """
     root = flatbuffers.encode.Get(flatbuffers.packer.uoffset, metadata, 0)
     message = flatbuffers.table.Table(metadata, root)
     header = flatbuffers.table.Table(metadata, message.Indirect(message.Pos + message.Offset(8)))
-    return bool(header.Offset(10))
+    version = message.GetSlot(4, 0, flatbuffers.number_types.Int16Flags)
+    # Before version 5, which has the number 4, the custom metadata may name a compression.
+    return bool(header.Offset(10) or (version < 4 and message.Offset(12)))
 
 
 @contextmanager

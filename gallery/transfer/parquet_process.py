@@ -69,6 +69,17 @@ class ParquetStream:
         raise RuntimeError(f"the process that decodes a Parquet file ended with status {status}")
 
 
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Return a schema without dictionaries and text views, which may refer to the same bytes many times."""
+    return pa.schema([field.with_type(_plain(field.type)) for field in schema], schema.metadata)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return pa.string() if pa.types.is_string_view(kind) else kind
+
+
 def main() -> None:
     """Decode the file at the standard input, and write the stream to the standard output."""
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
@@ -96,20 +107,14 @@ def _end_with_the_reader() -> None:
 def _decode(file: IO[bytes], output: IO[bytes]) -> None:
     # Column chunks are read through a buffer. By default, they are read into memory.
     opened = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False, buffer_size=2**20)
-    schema = pa.schema([field.with_type(_plain(field.type)) for field in opened.schema_arrow])
+    schema = plain_schema(opened.schema_arrow)
     rows = {ROWS_KEY: str(opened.metadata.num_rows)}
-    stream = pa.ipc.new_stream(output, schema.with_metadata((opened.schema_arrow.metadata or {}) | rows))
+    stream = pa.ipc.new_stream(output, schema.with_metadata((schema.metadata or {}) | rows))
     # The reader may not need more than the schema.
     output.flush()
     for batch in opened.iter_batches(_batch_rows(opened.metadata), use_threads=False):
         _write(stream, batch.cast(schema))
     stream.close()
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
-    return pa.string() if pa.types.is_string_view(kind) else kind
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:

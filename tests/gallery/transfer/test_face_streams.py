@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 
 import pyarrow as pa
 import pytest
@@ -63,15 +64,53 @@ def test_truncated_data_and_other_formats_are_refused() -> None:
         assert caught.value.code == "INVALID_REQUEST"
 
 
+def old_stream(metadata: dict[str, str] | None) -> bytes:
+    """An Arrow stream of version 4 whose batch has custom metadata."""
+    file, options = io.BytesIO(), pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
+    [batch] = table().to_batches()
+    with pa.ipc.new_stream(file, batch.schema, options=options) as stream:
+        stream.write_batch(batch, custom_metadata=metadata)
+    return file.getvalue()
+
+
 def test_a_batch_has_a_limited_size_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = table().set_column(0, "subject", table()["subject"].dictionary_encode())
-    for data in (arrow(table(), compression="zstd"), arrow(encoded)):
+    compression = {"ARROW:experimental_compression": "zstd"}
+    for data in (arrow(table(), compression="zstd"), arrow(encoded), old_stream(compression)):
         with pytest.raises(RequestError, match="send plain columns"):
             read(data)
+    assert len(read(old_stream(None))[0][1]) == ROWS
     monkeypatch.setattr(face_streams, "MAX_MESSAGE", 2000)
     assert len(read(arrow(table()))[0][1]) == ROWS
     with pytest.raises(RequestError, match="more than 2000 bytes"):
         read(arrow(table(), rows=ROWS))
+
+
+def test_text_views_become_texts_of_a_limited_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    label = "x" * 200
+    views = pa.py_buffer(struct.pack("<i4s2i", len(label), b"xxxx", 0, 0) * ROWS)
+    repeated = pa.Array.from_buffers(pa.string_view(), ROWS, [None, views, pa.py_buffer(label.encode())])
+    data = arrow(table().append_column("label", repeated), rows=ROWS)
+    schema, batches = arrow_stream(io.BytesIO(data))
+    [batch] = batches
+    assert batch.schema == schema
+    assert batch["label"] == pa.array([label] * ROWS)
+    monkeypatch.setattr(face_streams, "MAX_MESSAGE", len(label) * ROWS - 1)
+    assert len(data) < face_streams.MAX_MESSAGE
+    with pytest.raises(RequestError, match="batch of more than"):
+        read(data)
+
+
+def test_a_batch_does_not_keep_the_unused_bytes_of_its_message() -> None:
+    data, unused = arrow(table(), rows=ROWS), 2**20
+    _, message = pa.ipc.MessageReader.open_stream(io.BytesIO(data))
+    length, longer = (struct.pack("<q", message.body.size + more) for more in (0, unused))
+    _, batches = arrow_stream(io.BytesIO(data[:-8].replace(length, longer) + bytes(unused) + data[-8:]))
+    tracemalloc.start()
+    [batch] = batches
+    assert tracemalloc.get_traced_memory()[0] < unused
+    tracemalloc.stop()
+    assert len(batch) == ROWS
 
 
 def test_the_name_of_a_column_that_is_not_utf_8_is_refused() -> None:

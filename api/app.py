@@ -11,7 +11,7 @@ from access.audit import Audit
 from access.key_encryption import KeyCipher
 from access.keys import Keys
 from access.rates import Rates
-from api import errors, health, metrics, page, scopes, summaries
+from api import errors, health, metrics, openapi, page, scopes
 from api.access import Access
 from api.admission import Admission
 from api.contracts import compare, deepface, face_database, faces, match
@@ -69,7 +69,7 @@ def routes(keys_required: bool) -> FastAPI:
         app.router.routes.extend(part.router.routes)
     page.install(app)
     errors.install(app, FORMS)
-    summaries.install(app)
+    openapi.install(app)
     scopes.install(app, keys_required)
     return app
 

@@ -16,7 +16,7 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 PAUSE_S = 0.2
-"""Length of a pause between changes, in seconds."""
+"""Length of a pause of changes, in seconds."""
 
 
 class CollectionLocks:
@@ -49,7 +49,10 @@ class CollectionLocks:
 
     @asynccontextmanager
     async def pauses(self) -> AsyncIterator[None]:
-        """Pause for `PAUSE_S` after each change before the next one starts, so that maintenance has time to commit."""
+        """Pause changes for `PAUSE_S` at a time, so that maintenance can commit.
+
+        The lock is fair: before each pause, the changes that are waiting are made.
+        """
 
         async def pause() -> None:
             while True:

@@ -101,7 +101,7 @@ class Maintainer:
                     answers[name] = await work(opened)
                     opened.commits -= commits
                     opened.new_rows -= rows
-            except (RequestError, *UNREADABLE) as error:
+            except Exception as error:
                 # Do not repeat it immediately: wait for the timer.
                 each.commits = min(each.commits, FEW_COMMITS)
                 # Ignore a collection that was dropped in the meantime.
@@ -110,7 +110,7 @@ class Maintainer:
         if problems:
             first = next(iter(problems.values()))
             for name, problem in problems.items():
-                first.add_note(f"{name}: {problem!r}")
+                first.add_note(f"{name}: {problem if isinstance(problem, RequestError) else repr(problem)}")
             raise first
         return answers
 

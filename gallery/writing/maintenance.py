@@ -123,8 +123,8 @@ class TableMaintenance:
     ) -> Answer:
         """Run `work` on the table: in a separate process if the table is large, because work here delays enrolments.
 
-        If enrolments commit so often that the work cannot commit, it is repeated while they pause, and then while they
-        wait until it is done.
+        If enrolments commit so often that the work cannot commit, it is repeated while they pause now and then, and
+        after that while they wait until it is done.
         """
 
         async def run() -> Answer:
@@ -134,14 +134,14 @@ class TableMaintenance:
             await self.table.checkout_latest()
             return answer
 
-        for slower in (nullcontext(), self.locks.pauses()):
+        for slower, then in ((nullcontext(), "pause"), (self.locks.pauses(), "wait")):
             try:
                 async with slower:
                     return await run()
             except RuntimeError as error:
                 if not any(part in str(error) for part in OVERTAKEN):
                     raise
-                logger.warning("gallery: enrolments in %s wait for %s after %s", self.table.name, work.__name__, error)
+                logger.warning("gallery: enrolments in %s %s for %s: %s", self.table.name, then, work.__name__, error)
         async with self.locks.change:
             return await run()
 
@@ -154,10 +154,13 @@ async def merge_files(table: AsyncTable) -> None:
 async def rewrite(table: AsyncTable) -> None:
     """Rewrite all rows if files contain deleted ones, so that no file of the newest version contains those."""
     await table.optimize(cleanup_older_than=KEPT)
+    if not (versions := await table.list_versions()):
+        # Lance reports every other missing file like this.
+        raise RuntimeError("no version of the table is left")
     key = (await table.schema()).names[0]
     # Lance keeps a file in which few rows are deleted. If no file contains deleted rows, add an empty commit: the
     # newest commit may be a deletion, whose manifest names the deleted keys.
-    deleted = int((await table.list_versions())[-1]["metadata"]["total_deletion_file_rows"])
+    deleted = int(versions[-1]["metadata"]["total_deletion_file_rows"])
     await table.update(where=None if deleted else "false", updates_sql={key: key})
 
 

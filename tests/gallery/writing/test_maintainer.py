@@ -1,6 +1,7 @@
 """When collections are optimised and cleaned, and new faces gathered."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from itertools import product
 from unittest.mock import AsyncMock
@@ -26,6 +27,7 @@ from tests.gallery.sample_gallery import (
     face,
     fragments,
     people,
+    refusal,
     traceable_faces,
     writing,
 )
@@ -227,18 +229,24 @@ async def test_a_failed_clean_up_of_one_collection_does_not_prevent_those_of_oth
 ) -> None:
     [gone], rewrite, damaged = traceable_faces(1), gallery.writing.maintenance.rewrite, (await location.table()).name
 
-    async def killed(table: AsyncTable) -> None:
+    async def failing(table: AsyncTable) -> None:
         if table.name == damaged:
-            raise RuntimeError("killed")
+            raise LookupError("unforeseen")
         await rewrite(table)
 
-    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", killed)
+    monkeypatch.setattr(gallery.writing.maintenance, "rewrite", failing)
     await writer.create("z", KIND, None)
     await enrol(writer, gone, name="z")
     await writer.delete_subjects("z", [gone.subject])
-    with pytest.raises(RuntimeError, match="killed"):
+    with pytest.raises(LookupError, match="unforeseen"):
         await writer.clean()
     assert location.traces([gone]) == []
+
+
+async def test_a_clean_up_reports_a_collection_without_any_version(location: Storage, writer: Writer) -> None:
+    [collection] = writer.collections
+    shutil.rmtree(location.table_folder(collection.table) / "_versions")
+    assert await refusal(writer.clean()) == "COLLECTION_UNREADABLE"
 
 
 async def test_a_clean_up_with_nothing_to_erase_leaves_the_optimisation_due(

@@ -187,15 +187,16 @@ class Registry:
     async def drop(self, name: str, only_empty: bool) -> None:
         """Delete a collection; see `gallery.writing.writer.Writer.drop`."""
         opened = await self._named(name)
-        async with opened.locks.everything(), self.changing():
-            self._check_open(opened)
+        if only_empty:
+            # Refuse at once, instead of after maintenance.
+            await self._check_empty(opened)
+        async with opened.locks.everything():
             if only_empty:
-                async with self._readable(opened):
-                    await opened.table.checkout_latest()
-                    if await opened.table.count_rows():
-                        raise not_empty()
-            await self.register(opened.collection, dropped=True)
-            await self._complete_drop(opened.collection)
+                await self._check_empty(opened)
+            async with self.changing():
+                self._check_open(opened)
+                await self.register(opened.collection, dropped=True)
+                await self._complete_drop(opened.collection)
 
     @asynccontextmanager
     async def change(
@@ -301,6 +302,13 @@ class Registry:
         """Check that a collection was not dropped before its lock was acquired."""
         if self._open.get(opened.collection.name) is not opened:
             raise not_found(opened.collection.name)
+
+    async def _check_empty(self, opened: OpenCollection) -> None:
+        """Check that a collection contains no faces."""
+        async with self._readable(opened):
+            await opened.table.checkout_latest()
+            if await opened.table.count_rows():
+                raise not_empty()
 
     @asynccontextmanager
     async def _readable(self, opened: OpenCollection) -> AsyncIterator[None]:

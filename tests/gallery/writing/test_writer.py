@@ -32,7 +32,7 @@ from tests.gallery.sample_gallery import (
     vectors,
     writing,
 )
-from tests.waiting import TIMEOUT_S
+from tests.waiting import TIMEOUT_S, eventually
 
 
 async def test_collections_are_kept_with_their_thresholds(location: Storage) -> None:
@@ -73,6 +73,21 @@ async def test_a_dropped_collection_is_gone_and_its_name_is_free(
     assert await found(reader, np.ones(4, np.float32)) == []
     await enrol(writer, face("Bob", np.ones(4, np.float32)), contract="new")
     assert await found(reader, np.ones(4, np.float32)) == ["Bob"]
+
+
+async def test_an_empty_collection_is_dropped_only_if_it_is_empty_before_and_after_the_drop_waits(
+    location: Storage, writer: Writer
+) -> None:
+    registry = await Registry.open(location)
+    [opened] = registry.opened
+    async with opened.locks.change:
+        dropping = asyncio.create_task(refusal(registry.drop(NAME, only_empty=True)))
+        await eventually(opened.locks.rewrite.locked)
+        await enrol(writer, face("Ada"))
+        refused = refusal(registry.drop(NAME, only_empty=True))
+        assert await asyncio.wait_for(refused, TIMEOUT_S) == "COLLECTION_NOT_EMPTY"
+    assert await dropping == "COLLECTION_NOT_EMPTY"
+    await registry.close()
 
 
 async def test_dropping_a_collection_of_any_name_affects_no_other(writer: Writer, reader: Reader) -> None:

@@ -10,7 +10,11 @@ import pyarrow as pa
 GROWTH = 32 * 2**20
 """Bytes by which a process has to grow before `MemoryReturner` returns memory."""
 STEP = 8 * 2**20
-"""Bytes by which that limit rises each time, because memory may still be in use then and be freed later."""
+"""Bytes by which this limit rises whenever memory is returned.
+
+Memory that is in use at that time may be freed later. It is therefore returned again, at each check until the limit
+exceeds the memory that stays in use.
+"""
 
 
 def return_memory() -> None:
@@ -27,14 +31,14 @@ class MemoryReturner:
     """Returns memory after this process has grown. LanceDB reads whole columns when a table's files were merged."""
 
     def __init__(self) -> None:
-        self._least = _private_bytes()
+        self._base = _private_bytes()
 
     def check(self) -> None:
         """Return memory if the process has grown."""
-        if _private_bytes() > self._least + GROWTH:
+        if _private_bytes() > self._base + GROWTH:
             return_memory()
-            self._least += STEP
-        self._least = min(self._least, _private_bytes())
+            self._base += STEP
+        self._base = min(self._base, _private_bytes())
 
 
 def _private_bytes() -> int:

@@ -25,3 +25,15 @@ def test_memory_is_returned_whenever_the_process_has_grown(monkeypatch: pytest.M
         memory.check()
         assert returned.call_count == times
         del left
+
+
+def test_memory_that_was_in_use_at_first_is_returned_by_a_later_check() -> None:
+    memory, process = MemoryReturner(), psutil.Process()
+    arrays = [np.ones(2**13) for _ in range(4 * GROWTH // 2**16)]
+    memory.check()
+    left = arrays[::50]
+    del arrays
+    before = process.memory_info().rss
+    memory.check()
+    assert process.memory_info().rss < before - 2 * GROWTH
+    del left

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pyarrow as pa
 import pytest
 from lancedb import AsyncTable
 from lancedb.query import AsyncQuery
 
+import gallery.writing.maintenance
 from gallery.records import NewFace
 from gallery.writing.known_keys import KnownKeys
 from gallery.writing.writer import Writer
@@ -30,6 +31,9 @@ async def test_all_that_was_added_is_known_and_little_else(location: Storage, wr
     assert all(known.may_contain([each.id]) and known.may_contain([each.id[::-1]], []) for each in faces[:300])
     assert known.may_contain([rest[0].id, faces[0].id])
     assert not known.may_contain([each.id for each in rest], [each.id[::-1] for each in rest])
+    # Imported ids may begin or end alike.
+    alike = [(faces[0].id[:16], rest[0].id[16:]), (rest[0].id[:16], faces[0].id[16:])]
+    assert not known.may_contain(["".join(halves) for halves in alike])
 
 
 @pytest.fixture
@@ -49,6 +53,17 @@ async def test_only_known_faces_and_subjects_are_looked_up(writer: Writer, look_
     assert await enrol(writer, face("new"), people(1)[0]) == ["already"] * 2
     assert await enrol(writer, face("new", source="second")) == ["enrolled"]
     assert look_ups.call_count == 2
+
+
+async def test_a_failed_optimisation_keeps_the_keys(
+    writer: Writer, look_ups: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.writing.maintenance, "merge_files", AsyncMock(side_effect=RuntimeError("killed")))
+    with pytest.raises(RuntimeError, match="killed"):
+        await writer.optimise()
+    look_ups.reset_mock()
+    assert await enrol(writer, face("new")) == ["enrolled"]
+    look_ups.assert_not_called()
 
 
 async def test_changes_while_the_keys_are_read_are_known(

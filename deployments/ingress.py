@@ -63,7 +63,7 @@ class Ingress:
         stages: stages by role.
         defaults: default role of each task for requests to /v1.
         limits: limits of requests.
-        addresses: settings for fetching photos by URL.
+        downloads: settings for fetching photos by URL.
         gallery: handles of the gallery's writer and reader.
         access: settings for keys, rates and the audit log.
         workers: number of concurrent calls of all stages inside the ingress.
@@ -74,7 +74,7 @@ class Ingress:
         stages: Mapping[str, BoundStage],
         defaults: Mapping[str, str],
         limits: LimitArgs,
-        addresses: DownloadArgs,
+        downloads: DownloadArgs,
         gallery: tuple[DeploymentHandle[Any], DeploymentHandle[Any]],
         access: AccessArgs,
         workers: int,
@@ -97,7 +97,7 @@ class Ingress:
             of_stages,
             limits,
             FlowSettings().checked_for(of_stages.roles),
-            PhotoDownloads(addresses, limits.max_image_size),
+            PhotoDownloads(downloads, limits.max_image_size),
             _status(watched, requests),
             BriefCache(exposition),
             requests,

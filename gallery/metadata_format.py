@@ -56,7 +56,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             # Written as JSON, because the error's text must not contain lone surrogates.
-            raise _invalid(f"Metadata can have each key only once in an object; {json.dumps(key[:64])} is repeated")
+            raise _invalid(f"Metadata must not repeat a key: {json.dumps(key[:64])}")
         found[key] = value
     return found
 

@@ -14,7 +14,7 @@ from project.request_error import RequestError
 
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Pattern of a collection's name, for `re.fullmatch`."""
-COLLECTION_NAME_RULE = "1 to 64 letters A to Z, digits, '.', '_' and '-', with a letter or digit first"
+COLLECTION_NAME_RULE = "1 to 64 ASCII letters, digits, '.', '_' and '-', with a letter or digit first"
 """`COLLECTION_NAME` in words."""
 MAX_SUBJECT = 512
 """Maximum length of a subject's id, in characters."""

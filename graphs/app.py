@@ -75,7 +75,7 @@ def build(args: AppArgs) -> Application:
         stages=stages,
         defaults=args.default_roles,
         limits=args.limits,
-        addresses=args.addresses,
+        downloads=args.addresses,
         gallery=bind_gallery(args.gallery),
         access=args.access,
         workers=args.ingress_workers,

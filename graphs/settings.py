@@ -101,7 +101,7 @@ class AppArgs(BaseModel):
             raise ValueError("stages: no detector is configured; the service needs at least one")
         for role, stage in self.stages.items():
             if not re.fullmatch(ROLE, role):
-                raise ValueError(f"stages: the role {role!r} must have only letters A to Z, digits, '.', '_' and '-'")
+                raise ValueError(f"stages: the role {role!r} must have only ASCII letters, digits, '.', '_' and '-'")
             if not is_onnx(stage.engine) and {each.framework for each in networks_of(stage.card)} != {stage.engine}:
                 raise ValueError(f"stages.{role}.engine: {stage.model} does not run in {stage.engine}")
             if stage.options and tasks[role] != DETECTOR:

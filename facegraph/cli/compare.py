@@ -47,4 +47,4 @@ def compare_command(
                 print_line(f"{verdict} {name}: similarity {each.value:.3f}")
         print_line(f"a match needs at least {found.threshold.value:g}")
     if refused := sum(each.error is not None for each in found.photos):
-        raise CommandError(f"{refused} of {len(photos)} photos were refused")
+        raise CommandError(f"refused {refused} of {len(photos)} photos")

@@ -45,7 +45,7 @@ def put_collection(
     """Create a collection, or set the threshold of an existing one.
 
     Args:
-        name: 1 to 64 letters, digits, dots, dashes and underscores.
+        name: 1 to 64 ASCII letters, digits, dots, dashes and underscores, with a letter or digit first.
         embedder: a role of `models`, which cannot be changed later. Default: arcface, or the embedder of an existing
             collection.
         threshold: minimum cosine similarity of a candidate; None for the default in `models`; ``"keep"`` to keep an

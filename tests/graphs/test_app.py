@@ -99,7 +99,7 @@ def test_the_ingress_and_each_stage_get_their_settings(build: Build, models_dir:
     assert {stage.max_ongoing_requests for stage in stage_deployments(ingress)} == {7}
     assert (ingress.name, ingress.ray_actor_options) == ("ingress", {"num_cpus": 0.4, "num_gpus": 0})
     passed, limits = ingress.init_kwargs, Limits(max_bytes=1, max_pixels=2, max_dimension=64)
-    assert (passed["limits"].decode, passed["addresses"].timeout) == (limits, 3)
+    assert (passed["limits"].decode, passed["downloads"].timeout) == (limits, 3)
     assert {role: stage.card.name for role, stage in passed["stages"].items()} == dict(
         zip(("mtcnn", "mediapipe", "crmnet", "arcface"), MODELS, strict=True)
     )

@@ -32,10 +32,10 @@ class Spots(Detector):
 
     def __init__(self, black: float = 0) -> None:
         self.black = black
-        self.looks: list[tuple[int, ...]] = []
+        self.searches: list[tuple[int, ...]] = []
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        self.looks.append(pixels.shape[:2])
+        self.searches.append(pixels.shape[:2])
         if np.mean(pixels.max(axis=(1, 2)) == 0) < 2 * self.black:
             return []
         *_, spots, _ = cv2.connectedComponentsWithStats((pixels.min(axis=2) >= SPOT).astype(np.uint8))
@@ -118,7 +118,7 @@ def test_faces_are_placed_in_the_photo_as_it_was_sent() -> None:
     spots = Spots()
     detection = PhotoDetector(spots, Limits(max_dimension=100))([photo(400, 200, (100, 40), side=80)], [SMALL])
     answer = found(detection.photos[0])
-    assert spots.looks == [(50, 100)]
+    assert spots.searches == [(50, 100)]
     assert (answer.width, answer.height) == (400, 200)
     assert answer.faces[0].box == (100, 40, 180, 120)
     assert answer.faces[0].landmarks[4].tolist() == [180, 120]
@@ -130,21 +130,21 @@ def test_quality_is_measured_on_the_decoded_photo() -> None:
     assert seen_by(Spots(), data).quality == measure(decode(data, Limits()).pixels)
 
 
-@pytest.mark.parametrize("looks", [1, 2, 3])
-def test_a_face_is_looked_for_again_with_borders_and_placed_without_them(looks: int) -> None:
+@pytest.mark.parametrize("searches", [1, 2, 3])
+def test_a_face_is_searched_for_again_with_borders_and_placed_without_them(searches: int) -> None:
     shares = [0.0, *(border / (1 + 2 * border) for border in BORDERS)]
-    spots = Spots(black=shares[looks - 1] - 0.01)
+    spots = Spots(black=shares[searches - 1] - 0.01)
     [face] = seen_by(spots, photo(400, 400, (40, 240), side=80), max_dimension=500).faces
-    assert len(spots.looks) == looks
-    assert max(max(shape) for shape in spots.looks) <= 500
+    assert len(spots.searches) == searches
+    assert max(max(shape) for shape in spots.searches) <= 500
     assert face.box == pytest.approx((40, 240, 120, 320), abs=3)
     assert face.landmarks[4] == pytest.approx([120, 320], abs=3)
 
 
 class Turning(Detector):
-    """A detector that finds an upright face, with a given score for each turn of a photo.
+    """A detector that finds an upright face, with a given score for each rotation of a photo.
 
-    The photo is black with a white top left corner, which shows how it is turned.
+    The photo is black with a white top left corner, which shows how it is rotated.
     """
 
     sure_score = 0.9
@@ -152,10 +152,10 @@ class Turning(Detector):
 
     def __init__(self, *scores: float) -> None:
         self.scores = scores
-        self.looks = 0
+        self.searches = 0
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        self.looks += 1
+        self.searches += 1
         corners = [pixels[0, 0], pixels[-1, 0], pixels[-1, -1], pixels[0, -1]]
         turns = next((turns for turns, corner in enumerate(corners) if corner.min() == 255), None)
         score = self.scores[turns] if turns is not None else 0.0
@@ -166,7 +166,7 @@ CORNERED = encode_png(np.pad(np.full((4, 4, 3), 255, np.uint8), ((0, 76), (0, 96
 
 
 @pytest.mark.parametrize(
-    ("scores", "turns", "looks"),
+    ("scores", "turns", "searches"),
     [
         ((0.95, 0.99, 0.99, 0.99), 0, 1),
         ((0.8, 0.95, 0.99, 0.0), 1, 2),
@@ -178,12 +178,12 @@ CORNERED = encode_png(np.pad(np.full((4, 4, 3), 255, np.uint8), ((0, 76), (0, 96
         ((0.0, 0.8, 0.8, 0.8), None, 6),
     ],
 )
-def test_a_photo_with_a_doubtful_face_or_none_is_also_searched_turned(
-    scores: tuple[float, ...], turns: int | None, looks: int
+def test_a_photo_with_a_doubtful_face_or_none_is_also_searched_rotated(
+    scores: tuple[float, ...], turns: int | None, searches: int
 ) -> None:
     detector = Turning(*scores)
     seen = seen_by(detector, CORNERED, Pick("prominent")).faces
-    assert detector.looks == looks
+    assert detector.searches == searches
     assert len(seen) == (turns is not None)
     if turns is not None:
         height, width = (80, 100) if turns % 2 == 0 else (100, 80)
@@ -192,26 +192,26 @@ def test_a_photo_with_a_doubtful_face_or_none_is_also_searched_turned(
         assert quarter_turns(seen[0].landmarks) == turns
 
 
-@pytest.mark.parametrize("lying", [1, 2, 3])
-def test_a_photo_of_a_lying_face_is_also_searched_turned_whatever_its_score(lying: int) -> None:
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_of_a_sideways_face_is_also_searched_rotated_whatever_its_score(turns: int) -> None:
     detector = Turning(0.99, 0.95, 0.95, 0.95)
-    detector.face = detector.face.turned(lying, 70, 60)
+    detector.face = detector.face.turned(turns, 70, 60)
     seen_by(detector, CORNERED, Pick("prominent"))
-    assert detector.looks == 4
+    assert detector.searches == 4
 
 
 class Toppled(Turning):
-    """Reports the face of a photo that is not turned as lying on its side."""
+    """Reports the face of an unrotated photo as sideways."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         found = super().detect(pixels)
-        return [face.turned(1, 70, 60) for face in found] if self.looks == 1 else found
+        return [face.turned(1, 70, 60) for face in found] if self.searches == 1 else found
 
 
-def test_a_sure_upright_face_replaces_a_lying_one_that_scores_more() -> None:
+def test_a_sure_upright_face_replaces_a_sideways_one_that_scores_more() -> None:
     detector = Toppled(0.99, 0.7, 0.95, 0.99)
     [seen] = seen_by(detector, CORNERED, Pick("prominent")).faces
-    assert (detector.looks, seen.score) == (3, 0.95)
+    assert (detector.searches, seen.score) == (3, 0.95)
 
 
 def test_the_steps_are_summed_up_over_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:

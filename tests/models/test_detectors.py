@@ -80,11 +80,11 @@ def test_a_turned_photo_gives_the_same_face_turned(loaded: Loaded, sample_photos
     paths = portraits(sample_photos, each=2)
     for path, turns in zip(paths, itertools.cycle((1, 2, 3)), strict=False):
         turned = encode_png(np.rot90(decode(path.read_bytes(), Limits()).pixels, turns))
-        [upright, lying] = detect([path.read_bytes(), turned], [], PROMINENT).photos
+        [upright, rotated] = detect([path.read_bytes(), turned], [], PROMINENT).photos
         assert isinstance(upright, Photo)
-        assert isinstance(lying, Photo)
-        for face in lying.faces:
-            back = face.turned(-turns, lying.width, lying.height)
+        assert isinstance(rotated, Photo)
+        for face in rotated.faces:
+            back = face.turned(-turns, rotated.width, rotated.height)
             same = quarter_turns(back.landmarks) == 0 and overlap(back.box, upright.faces[0].box) > 0.6
             right, wrong = right + same, wrong + (not same)
     # A missed face is refused, which is acceptable. Wrong landmarks would give false matches.

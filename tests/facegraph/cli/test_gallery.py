@@ -115,7 +115,7 @@ def test_photos_are_compared_with_the_first(run: Run, people: People, tmp_path: 
     for path, words in zip(photos, ("anna", "anne", "bob", "faceless"), strict=True):
         path.write_text(words)
     status, out, err = run("compare", *photos)
-    assert (status, err) == (1, "error 1 of 3 photos were refused\n")
+    assert (status, err) == (1, "error refused 1 of 3 photos\n")
     assert out.splitlines() == [
         f"match {photos[1]}: similarity 0.940",
         f"no match {photos[2]}: similarity 0.000",

@@ -21,10 +21,11 @@ from ray.serve import Application
 from deployments.gallery_metrics import GalleryMetrics
 from deployments.guard import MARK
 from deployments.usage import Usage
-from gallery.errors import UnopenedError, all_failures, is_full, unreachable
+from gallery.errors import UnopenedError, all_failures, failures, is_full, unreachable
 from gallery.location import Location
 from gallery.records import ReaderReport
 from gallery.settings import GalleryArgs
+from gallery.storage.disk import GalleryInUseError, is_reserved
 from project.request_error import RequestError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class GalleryWriter:
         self._counter = SizeCounter(Reader(location, exact_mb=0))
         self._metrics = GalleryMetrics()
         with suppress(RequestError):
-            await self._opened()
+            await self._opened(WRITER_PATIENCE_S)
 
     async def call(self, operation: str, *args: Any, **options: Any) -> Any:
         """Perform an operation of `GalleryChanges`. `RequestError` is returned, not raised.
@@ -87,7 +88,13 @@ class GalleryWriter:
             writer = await self._opened()
             return await asyncio.shield(getattr(writer, operation)(*args, **options))
         except RequestError as refused:
+            if failures(refused):
+                # The response contains only the first one.
+                logger.error("gallery: could not %s: %s", operation, all_failures(refused))  # noqa: TRY400
             return refused
+        except GalleryInUseError as error:
+            logger.warning("gallery: it cannot be opened: %s", error)
+            return unreachable()
         except (RuntimeError, OSError) as error:
             if not is_full(error):
                 raise
@@ -95,43 +102,52 @@ class GalleryWriter:
             return RequestError("STORAGE_FULL", "The gallery's disk is full; the change was not made")
 
     async def ready(self) -> RequestError | None:
-        """Return ``UNAVAILABLE`` if the gallery's folder is missing."""
+        """Return ``UNAVAILABLE`` if the gallery's folder is missing, or another process writes to it."""
         from gallery.storage.tables import is_missing
 
         try:
             await self._opened()
         except RequestError as refused:
             return refused
+        except GalleryInUseError:
+            return unreachable()
         return unreachable() if is_missing(self._location) else None
 
-    async def _opened(self) -> "Writer":
+    async def _opened(self, patience: float = 0) -> "Writer":
         """Return the writer, which is opened by the first call that finds the gallery.
 
+        It is opened completely even if the caller is cancelled, because opening may repair the gallery.
+
+        Args:
+            patience: time to wait for another writer, in seconds.
+
         Raises:
-            RequestError: ``UNAVAILABLE``: the gallery's disk was unmounted since `facegraph serve` reserved the folder.
-                A new gallery in its place would be hidden, with all new faces, once the disk is mounted again.
+            RequestError: ``UNAVAILABLE``: the gallery's disk is not mounted.
+            GalleryInUseError: another process writes to the gallery.
         """
-        from gallery.storage.disk import is_reserved
-        from gallery.storage.tables import is_missing
+        if self._writer is None:
+            return await asyncio.shield(self._open(patience))
+        return self._writer
+
+    async def _open(self, patience: float) -> "Writer":
         from gallery.writing.writer import Writer
 
         async with self._opening:
             if self._writer is None:
-                folder = self._location.folder
-                if folder and is_missing(self._location) and MARK in os.environ and not is_reserved(folder):
+                if _was_unmounted(self._location):
                     raise unreachable()
-                self._writer = writer = await Writer.open(self._location, self._index_rule, WRITER_PATIENCE_S)
-                self._timers = [
-                    asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
-                    asyncio.create_task(self._repeat("gather", writer.gather, GATHER_PERIOD_S)),
-                    asyncio.create_task(
-                        self._repeat(
-                            "optimise", writer.optimise, self._optimise_s, lambda: writer.optimisation_is_urgent
-                        )
-                    ),
-                    asyncio.create_task(self._repeat("clean", writer.clean, self._clean_s)),
-                ]
+                self._writer = await Writer.open(self._location, self._index_rule, patience)
+                self._timers = self._started_timers(self._writer)
             return self._writer
+
+    def _started_timers(self, writer: "Writer") -> list[asyncio.Task[None]]:
+        optimise = self._repeat("optimise", writer.optimise, self._optimise_s, lambda: writer.optimisation_is_urgent)
+        return [
+            asyncio.create_task(self._repeat("measure", self._measure, MEASURE_PERIOD_S)),
+            asyncio.create_task(self._repeat("gather", writer.gather, GATHER_PERIOD_S)),
+            asyncio.create_task(optimise),
+            asyncio.create_task(self._repeat("clean", writer.clean, self._clean_s)),
+        ]
 
     async def _measure(self) -> None:
         self._metrics.set_sizes(await self._counter.measure())
@@ -150,10 +166,10 @@ class GalleryWriter:
                 await work()
             except Exception as error:
                 # The timer will try again. A problem that lasts is logged once.
-                if (failures := all_failures(error)) != problem:
+                if (failed := all_failures(error)) != problem:
                     expected = isinstance(error, RequestError | OSError)
-                    logger.error("gallery: the timer could not %s: %s", what, failures, exc_info=not expected)  # noqa: TRY400
-                problem = failures
+                    logger.error("gallery: the timer could not %s: %s", what, failed, exc_info=not expected)  # noqa: TRY400
+                problem = failed
             else:
                 problem = ""
             waited = 0.0
@@ -237,6 +253,19 @@ class GalleryReader:
                 if not self._problem:
                     logger.warning("gallery: the %s cannot be checked: %r", what, error)
             await asyncio.sleep(seconds)
+
+
+def _was_unmounted(location: Location) -> bool:
+    """Whether the gallery's disk was unmounted since `facegraph serve` reserved the folder.
+
+    A new gallery in its place would be hidden, with all new faces, once the disk is mounted again.
+    """
+    from gallery.storage.tables import is_missing
+
+    if location.folder is None or not is_missing(location):
+        return False
+    # Only processes of `facegraph serve` have this variable. Other services reserve no folder, and may create it.
+    return MARK in os.environ and not is_reserved(location.folder)
 
 
 def bind_gallery(args: GalleryArgs) -> tuple[Application, Application]:

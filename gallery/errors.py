@@ -55,9 +55,14 @@ def contract_mismatch(collection: Collection) -> RequestError:
     )
 
 
+def failures(error: BaseException) -> list[str]:
+    """Return the notes of an error of maintenance, one per failed collection, beginning with that of the error."""
+    return list(getattr(error, "__notes__", ()))
+
+
 def all_failures(error: BaseException) -> str:
-    """Return the notes of an error of maintenance, one per failed collection; the error itself if it has none."""
-    return "; ".join(getattr(error, "__notes__", ())) or repr(error)
+    """Return `failures` in one line; the error itself if there are none."""
+    return "; ".join(failures(error)) or repr(error)
 
 
 def is_full(error: BaseException) -> bool:

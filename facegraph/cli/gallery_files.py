@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from facegraph.cli.options import DEFAULT_URI, StorageOption, UriOption, key_values
 from facegraph.cli.output import CommandError, escaped, message_of, print_line, progress_bar, quantity
 from facegraph.client import CollectionStatistics
+from gallery.errors import failures
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from gallery.storage.disk import GalleryInUseError
@@ -31,13 +32,15 @@ def gallery_errors() -> Iterator[None]:
         yield
     except GalleryInUseError as error:
         raise CommandError(f"{error}, usually the running service: stop it first") from error
-    except RequestError as error:
-        raise CommandError(error.message) from error
-    except OSError as error:
-        raise CommandError(first_line(error) if error.strerror is None else message_of(error)) from error
-    except (TransferError, RuntimeError, ValueError) as error:
+    except (RequestError, OSError, TransferError, RuntimeError, ValueError) as error:
         # Lance and Arrow raise several types for files that they cannot read.
-        raise CommandError(first_line(error)) from error
+        raise CommandError("; ".join((_message(error), *failures(error)[1:]))) from error
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, RequestError):
+        return error.message
+    return message_of(error) if isinstance(error, OSError) and error.strerror is not None else first_line(error)
 
 
 @gallery_errors()

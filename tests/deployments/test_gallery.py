@@ -15,10 +15,12 @@ import pytest
 from ray.exceptions import ActorUnavailableError
 
 import deployments.gallery
+import gallery.writing.writer
 from deployments import gallery_metrics, readiness
 from deployments.gallery import GalleryReader, GalleryWriter
 from deployments.guard import MARK
 from deployments.remote_gallery import RemoteGallery
+from gallery.errors import unreadable
 from gallery.location import Location
 from gallery.reading.size import Size
 from gallery.records import EmbeddingKind, IndexHealth, NewFace, ReaderReport
@@ -178,7 +180,31 @@ async def test_a_restarted_writer_creates_no_gallery_where_the_disk_was_unmounte
                 pass
         shutil.rmtree(folder)
         away.rename(folder)
+        another = await Writer.open(Location(str(folder)))
+        assert [(await asked).code for asked in (writer.ready(), writer.call("clean"))] == ["UNAVAILABLE"] * 2
+        await another.close()
         assert (await writer.ready(), await writer.call("clean")) == (None, {})
+
+
+async def test_the_gallery_is_opened_once_although_the_first_caller_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MARK, "service")
+    writer, opening, go_on = await started_writer(tmp_path), asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Location) -> None:
+        opening.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(gallery.writing.writer, "recover", recover := AsyncMock(side_effect=slow))
+    with reserve(tmp_path, 0):
+        call = asyncio.create_task(writer.call("clean"))
+        await opening.wait()
+        call.cancel()
+        await asyncio.wait([call])
+        go_on.set()
+        assert await writer.ready() is None
+    assert recover.await_count == 1
 
 
 async def test_a_writer_creates_the_gallery_that_the_service_has_reserved(
@@ -227,6 +253,19 @@ async def test_the_clean_up_timer_survives_a_failure(tmp_path: Path, monkeypatch
         await eventually(lambda: clean.await_count > 1)
     assert any("could not clean" in record.getMessage() for record in log)
     await writer.ready()
+
+
+async def test_all_failures_of_a_clean_up_on_request_are_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = unreadable("one")
+    for name in ("one", "two"):
+        error.add_note(f"{name}: damaged")
+    monkeypatch.setattr(Writer, "clean", AsyncMock(side_effect=error))
+    writer = await started_writer(tmp_path)
+    with serve_log() as log:
+        assert (await writer.call("clean")).code == "COLLECTION_UNREADABLE"
+    assert [record.getMessage() for record in log] == ["gallery: could not clean: one: damaged; two: damaged"]
 
 
 async def test_new_faces_are_gathered_by_a_timer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,14 @@ def test_subjects_are_deleted_and_the_gallery_is_cleaned(run: Run, gallery: Path
     assert run(*words, "nobody", "alice")[::2] == (1, "error There is no collection called nobody\n")
 
 
+def test_a_clean_up_reports_all_damaged_collections(run: Run, gallery: Path) -> None:
+    for folder in gallery.glob("faces-*.lance"):
+        shutil.rmtree(folder / "_versions")
+    _, _, err = run("gallery", "clean")
+    first, second = (f"The files of the collection {name} cannot be read" for name in ("[bold]\\x1b[2J", NAME))
+    assert err == f"error {first}; {NAME}: COLLECTION_UNREADABLE: {second}\n"
+
+
 def test_a_gallery_in_use_is_only_read(run: Run, gallery: Path, tmp_path: Path) -> None:
     held = asyncio.run(lock(gallery, 0))
     for words in (f"export {tmp_path}/out", "list --offline", f"backup {tmp_path}/kept"):

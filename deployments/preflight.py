@@ -198,7 +198,7 @@ def haproxy() -> None:
     Raises:
         StartError: there is no such program.
     """
-    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY", "1") != "1":
+    if (os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") or "1") != "1":
         return
     for name in ("FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"):
         if (program := os.environ.get(name)) and shutil.which(program) is None:

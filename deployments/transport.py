@@ -79,38 +79,43 @@ FILES = {
 
 @contextmanager
 def set_up() -> Iterator[Path]:
-    """Set the variables that are not set yet, for this process and the cluster that it starts.
+    """Set the variables that are unset or empty, for this process and the cluster that it starts.
 
     Yields:
         A folder for HAProxy's files, which is removed when the block ends.
     """
-    if binary := haproxy_binary():
-        os.environ["FACEGRAPH_HAPROXY"] = os.environ.get("FACEGRAPH_HAPROXY") or binary
-    else:
+    ours = (os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH") or str(HAPROXY)) == str(HAPROXY)
+    if binary := os.environ.get("FACEGRAPH_HAPROXY") or haproxy_binary():
+        os.environ["FACEGRAPH_HAPROXY"] = binary
+    elif ours:
         # Serve's own proxy is slower, but needs no binary.
         os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
-    ours = os.environ.get("RAY_SERVE_HAPROXY_BINARY_PATH", str(HAPROXY)) == str(HAPROXY)
-    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY", "1") != "1" or not ours:
+    if (os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") or "1") != "1" or not ours:
         # Other proxies do not add the caller to X-Forwarded-For: the caller could then forge the header.
-        os.environ.setdefault("FORWARDED_HOPS", "0")
+        _set_default("FORWARDED_HOPS", "0")
     if any(os.environ.get(name) for name in COLLECTORS):
-        os.environ.setdefault("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "telemetry.tracing:exporter")
+        _set_default("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "telemetry.tracing:exporter")
         # Serve has its own variable for the ratio; its default is one request in a hundred.
-        os.environ.setdefault("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
-        os.environ.setdefault("OTEL_SERVICE_NAME", "facegraph")
+        _set_default("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
+        _set_default("OTEL_SERVICE_NAME", "facegraph")
     for name, value in SWITCHES.items():
-        os.environ.setdefault(name, value)
-    os.environ.setdefault("RAY_SERVE_HAPROXY_MAXCONN", str(_connections()))
+        _set_default(name, value)
+    _set_default("RAY_SERVE_HAPROXY_MAXCONN", str(_connections()))
     with ExitStack() as held:
         for name in PORTS:
-            if name not in os.environ:
+            if not os.environ.get(name):
                 os.environ[name] = str(held.enter_context(reserved_port()))
         # Linux limits the paths of sockets to 107 bytes, and the names below this folder need nearly all of them.
         made = tempfile.TemporaryDirectory(prefix="facegraph-", dir="/tmp", ignore_cleanup_errors=True)
         folder = Path(held.enter_context(made))
         for name, file in FILES.items():
-            os.environ.setdefault(name, str(folder / file))
+            _set_default(name, str(folder / file))
         yield folder
+
+
+def _set_default(name: str, value: str) -> None:
+    """Set an environment variable if it is unset or empty: Serve takes most empty ones for a value."""
+    os.environ[name] = os.environ.get(name) or value
 
 
 def forget_proxies() -> None:

@@ -213,6 +213,7 @@ def test_named_haproxy_must_be_a_program(name: str, tmp_path: Path, monkeypatch:
     for path in ("sh", ""):
         monkeypatch.setenv(name, path)
         preflight.haproxy()
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "")
     for path in ("missing", str(tmp_path)):
         monkeypatch.setenv(name, path)
         with pytest.raises(StartError, match=f"{name} is '{path}', which is not a program"):

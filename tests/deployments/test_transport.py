@@ -15,8 +15,13 @@ TRACING = ("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "RAY_SERVE_TRACING_SAMPLING
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
-def test_unset_variables_are_set() -> None:
-    os.environ["FACEGRAPH_HAPROXY"] = ""
+@pytest.mark.parametrize(
+    "empty",
+    [(), ("FACEGRAPH_HAPROXY", *transport.SWITCHES, *transport.PORTS, *transport.FILES)],
+    ids=["unset", "empty"],
+)
+def test_unset_and_empty_variables_are_set(empty: tuple[str, ...]) -> None:
+    os.environ.update(dict.fromkeys(empty, ""))
     with transport.set_up() as folder:
         assert {name: os.environ[name] for name in transport.SWITCHES} == transport.SWITCHES
         files = [Path(os.environ[name]) for name in transport.FILES]
@@ -73,6 +78,14 @@ def test_binary_is_looked_up_on_path_if_the_package_has_none(
     with transport.set_up():
         assert os.environ["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
         assert os.environ["FORWARDED_HOPS"] == "0"
+
+
+@pytest.mark.parametrize("name", ["FACEGRAPH_HAPROXY", "RAY_SERVE_HAPROXY_BINARY_PATH"])
+def test_a_named_binary_is_used_where_no_other_one_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "haproxy_binary", lambda: None)
+    os.environ[name] = "/opt/own/haproxy"
+    with transport.set_up():
+        assert (os.environ["RAY_SERVE_ENABLE_HA_PROXY"], os.environ[name]) == ("1", "/opt/own/haproxy")
 
 
 @pytest.mark.parametrize(

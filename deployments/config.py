@@ -160,8 +160,16 @@ def _variable(schema: Any, place: Sequence[int | str], entry: Any) -> str:
         return ""
     if issubclass(schema, EnvironmentSettings):
         variable = f"{schema.model_config.get('env_prefix', '')}{name}".upper()
-        return variable if variable in os.environ and name not in table else ""
+        found = next((each for each in os.environ if each.upper() == variable), "")
+        return "" if _is_set(table, place) else found
     return _variable(schema.model_fields[name].annotation, place[1:], table.get(name))
+
+
+def _is_set(entry: Any, place: Sequence[int | str]) -> bool:
+    """Whether `entry` sets the value at `place`. Its mappings are merged with those of environment variables."""
+    if not (place and isinstance(entry, Mapping)):
+        return True
+    return place[0] in entry and _is_set(entry[place[0]], place[1:])
 
 
 def rendered(config: Any) -> Any:

@@ -181,6 +181,7 @@ def test_problem_is_named_with_its_place(
     ("variable", "value", "problem"),
     [
         ("REQUEST_TIMEOUT", "0", "REQUEST_TIMEOUT: Input should be greater than 0"),
+        ("max_requests", "0", "max_requests: Input should be greater than 0"),
         ("GALLERY_EXACT_MB", "many", "GALLERY_EXACT_MB: Input should be a valid"),
         ("THRESHOLDS", "0.4", "THRESHOLDS: Input should be an object"),
         ("GALLERY_STORAGE_OPTIONS", "many", "GALLERY_STORAGE_OPTIONS: the environment variable must be JSON"),
@@ -197,6 +198,17 @@ def test_a_problem_of_a_variable_names_it(
         monkeypatch.setenv(other, "1")
     with pytest.raises(ConfigError, match=f"^{problem}"):
         check_config(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("in_variable", "in_file", "named"), [(2, 0.4, "THRESHOLDS"), (0.4, 2, r".*user_config\.thresholds\.arcface")]
+)
+def test_a_problem_of_a_table_that_both_set_names_the_one_that_has_it(
+    in_variable: float, in_file: float, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THRESHOLDS", f'{{"facenet": {in_variable}}}')
+    with pytest.raises(ConfigError, match=f"^{named}: Input should be less than"):
+        check_config(changed((*DEPLOYMENTS, 0, "user_config"), {"thresholds": {"arcface": in_file}}))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from deployments import transport
 from deployments.address import Address
 from deployments.announcement import announce
 from deployments.config import check_config, read_config, rendered
-from deployments.errors import ConfigError
+from deployments.errors import ConfigError, StartError
 from deployments.guard import guarded
 from deployments.preflight import fit_cores, rays_cores, ready
 from models.errors import ModelError
@@ -56,7 +56,11 @@ def run(path: Path) -> None:
         import ray
         from ray.serve.scripts import cli as serve
 
-        ray.init(namespace="serve")
+        try:
+            ray.init(namespace="serve")
+        except Exception as error:
+            # Ray raises bare exceptions, for example if its processes take longer than it waits for them.
+            raise StartError(f"Ray did not start: {error}") from error
         # Ray has set a handler that aborts the process. Serve shuts down in order after a KeyboardInterrupt.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         serve(["run", "--address", "auto", str(served)])

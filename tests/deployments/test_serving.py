@@ -66,6 +66,15 @@ def test_models_are_pulled_through_the_proxy_before_serving_without_it(
     ]
 
 
+def test_ray_that_does_not_start_is_one_sentence(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(namespace: str) -> None:
+        raise Exception("The node timed out.")  # noqa: TRY002
+
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(StartError, match=r"^Ray did not start: The node timed out\.$"):
+        serving.run(CONFIG)
+
+
 def test_sigterm_interrupts_serving(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scripts, "cli", lambda _: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(KeyboardInterrupt):

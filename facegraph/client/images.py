@@ -39,11 +39,13 @@ def upload_from(image: Image) -> Upload:
             width, 3) in RGB order or (height, width) in grey. Pillow images and arrays are encoded as PNG.
 
     Raises:
-        ValueError: an array of another dtype or shape, or a Pillow image with more than 8 bits per channel.
+        ValueError: a URL, an array of another dtype or shape, or a Pillow image with more than 8 bits per channel.
         TypeError: any other type.
         OSError: the file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
+        if isinstance(image, str) and image.startswith(("http://", "https://", "data:")):
+            raise ValueError("a photo is a path or bytes, not a URL: download it first")
         path = Path(image)
         return Upload(_utf8(path.name), path.read_bytes())
     if isinstance(image, bytes | bytearray):

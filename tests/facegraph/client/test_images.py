@@ -56,6 +56,7 @@ def test_a_pillow_image_is_sent_upright() -> None:
         *((np.zeros((4, 4, 3), dtype), IN_RGB) for dtype in (np.float32, np.uint16, bool)),
         *((np.zeros(shape, np.uint8), IN_RGB) for shape in ((4, 4, 4), (3, 4, 4), (1, 4, 4, 3), (4,), (0, 4, 3))),
         *((PIL.Image.new(mode, (4, 4)), IN_RGB) for mode in ("I;16", "F", "I")),
+        *((image, (ValueError, "not a URL")) for image in ("https://a.example/b.jpg", "data:image/png;base64,AA==")),
         *((image, OF_BYTES) for image in (3, None, [b"photo"], io.StringIO("text"))),
     ],
 )

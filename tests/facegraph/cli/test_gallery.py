@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from facegraph.cli import compare
 from facegraph.client import Client
 from gallery.errors import unreadable
 from gallery.reading.reader import Reader
@@ -110,12 +111,20 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
     assert out == "deleted the collection staff with all its faces, which cannot be read\n"
 
 
-def test_photos_are_compared_with_the_first(run: Run, people: People, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most", "size", "calls"), [(100, 28_000_000, 1), (2, 28_000_000, 2), (100, 3000, 3)])
+def test_photos_are_compared_with_the_first_in_requests_within_the_limits(
+    run: Run, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, size: int, calls: int
+) -> None:
+    monkeypatch.setattr(compare, "MAX_PHOTOS", most)
+    monkeypatch.setattr(compare, "MAX_BYTES", size)
     photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg")]
     for path, words in zip(photos, ("anna", "anne", "bob", "faceless"), strict=True):
         path.write_text(words)
+    enrolled = len(people.detected)
     status, out, err = run("compare", *photos)
     assert (status, err) == (1, "error refused 1 of 3 photos\n")
+    # One detection of the reference per request.
+    assert people.detected[enrolled:].count(["anna"]) == calls
     assert out.splitlines() == [
         f"match {photos[1]}: similarity 0.940",
         f"no match {photos[2]}: similarity 0.000",

@@ -73,7 +73,7 @@ def test_a_mistake_is_reported_in_one_sentence(
         ("models recall mtcnn --photos . --option x=[", "[ is not YAML"),
         ("keys create x", "Missing option '--scope'"),
         ("keys create x --scope root", "unknown scope root"),
-        ("keys create x --scope read --collection -staff", "-staff is not the name of a collection: 1 to 64 letters"),
+        ("keys create x --scope read --collection -staff", "-staff is not the name of a collection: 1 to 64 ASCII"),
         *((f"keys create x --scope read --expires {each}", f"{each} is not a number of hours") for each in ("x", "0d")),
     ],
 )

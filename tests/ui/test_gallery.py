@@ -254,4 +254,4 @@ def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, roo
     expect(alert).to_contain_text("1 to 64 letters")
     view(opened).get_by_label("Name", exact=True).fill(room)
     opened.get_by_role("button", name="Create").click()
-    expect(alert).to_contain_text(f"There is already a collection called {room}")
+    expect(alert).to_contain_text("A collection with this name already exists.")

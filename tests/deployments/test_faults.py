@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 
+from deployments.guard import MARK
 from gallery.location import Location
 from gallery.reading.reader import Reader
 from project.root import ROOT
@@ -162,6 +164,9 @@ def test_killed_service_leaves_no_process_and_every_acknowledged_face(
     with traffic.by(CLIENTS):
         traffic.wait_for(1)
         processes = server.processes()
+        # A restarted writer creates no gallery in place of an unmounted one, because it sees this variable.
+        [writer] = server.processes(replica("gallery-writer"))
+        assert MARK in psutil.Process(writer).environ()
         os.kill(server.pid, signal.SIGKILL)
         until(lambda: not any(map(command, processes)))
     faces, _ = asyncio.run(enrolled(service_files))

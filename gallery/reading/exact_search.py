@@ -11,7 +11,7 @@ from gallery.location import Location
 from gallery.reading.face_table import FaceTable
 from gallery.records import Hit
 from gallery.search import mirror_folder
-from gallery.search.code_kernels import near_to_few
+from gallery.search.code_comparison import compile_for
 from gallery.search.mirror_search import best_subjects
 from gallery.storage.metadata import described
 
@@ -63,7 +63,7 @@ class ExactSearch:
         if self._most_bytes and faces.has_mirror(self._mirrors):
             await faces.refresh(self._most_bytes, self._mirrors)
             self._make_room(faces, tables)
-            await asyncio.to_thread(near_to_few, faces.size)
+            await asyncio.to_thread(compile_for, faces.size)
 
     def remove_dropped(self, tables: Tables) -> None:
         """Delete the files of all mirrors except those of `tables`."""

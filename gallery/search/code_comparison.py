@@ -1,23 +1,33 @@
 """Comparing the codes of probes with the codes of faces."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numkong
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.search import vnni_kernel
 from gallery.search.code_kernels import near_to_few, near_to_many
 
 Near = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 """Row indices, probe indices, and scores: each is the product of the codes times the row's scale."""
 FEW_PROBES = 4
-"""Up to this number of probes, a loop of our own is faster than NumKong."""
+"""Up to this number of probes, `near_to_few` is fastest."""
+_Compare = Callable[..., int]
+"""Takes codes, scales, lowest scores and the arrays for what is found; see `code_kernels.near_to_few`."""
+
+
+def compile_for(size: int) -> None:
+    """Compile the loops for embeddings of this length, so that the first search does not wait for them."""
+    near_to_few(size)
+    if vnni_kernel.is_supported(size):
+        vnni_kernel.near_to_several(size)
 
 
 class CodeComparison:
     """Compares rows of codes with the same probes. Releases the GIL.
-
-    NumKong's own threads are not used: they wait for each other without giving up their cores.
 
     Args:
         probes: int8 (probes, size).
@@ -25,14 +35,7 @@ class CodeComparison:
     """
 
     def __init__(self, probes: NDArray[np.int8], rows: int) -> None:
-        self._few = len(probes) <= FEW_PROBES
-        if self._few:
-            self._near, self._wide = near_to_few(probes.shape[1]), probes.astype(np.int16)
-        else:
-            # NumKong is slower with numbers of probes that are not a multiple of four.
-            padded = np.pad(probes, ((0, -len(probes) % 4), (0, 0)))
-            self._packed = numkong.dots_pack(padded)
-            self._products = numkong.zeros((rows, len(padded)), dtype="int32")
+        self._parts = [(first, len(part), _compare(part, rows)) for first, part in _parts(probes)]
         self._rows, self._numbers = (np.empty(rows * len(probes), np.int32) for _ in range(2))
         self._scores = np.empty(rows * len(probes), np.float32)
 
@@ -44,12 +47,35 @@ class CodeComparison:
             scales: float32 (rows).
             lowest: float32 (probes).
         """
-        found = self._rows, self._numbers, self._scores
-        if self._few:
-            number = self._near(codes, scales, self._wide, lowest, *found)
-        else:
-            # NumKong accepts only its own tensors here, although its stubs allow arrays.
-            products: Any = self._products[: len(codes)]
-            numkong.dots_packed(codes, self._packed, out=products)
-            number = near_to_many(np.asarray(products), scales, lowest, *found)
-        return self._rows[:number].astype(np.int64), self._numbers[:number].copy(), self._scores[:number].copy()
+        found = 0
+        for first, count, compare in self._parts:
+            rest = self._rows[found:], self._numbers[found:], self._scores[found:]
+            number = compare(codes, scales, lowest[first : first + count], *rest)
+            self._numbers[found : found + number] += first
+            found += number
+        return self._rows[:found].astype(np.int64), self._numbers[:found].copy(), self._scores[:found].copy()
+
+
+def _parts(probes: NDArray[np.int8]) -> list[tuple[int, NDArray[np.int8]]]:
+    """Divide probes as the processor requires, and return the first index of each part with the part."""
+    most = vnni_kernel.MOST_PROBES if vnni_kernel.is_supported(probes.shape[1]) else len(probes)
+    return [(first, probes[first : first + most]) for first in range(0, len(probes), most)]
+
+
+def _compare(probes: NDArray[np.int8], rows: int) -> _Compare:
+    size = probes.shape[1]
+    if len(probes) <= FEW_PROBES:
+        return partial(near_to_few(size), probes.astype(np.int16))
+    if vnni_kernel.is_supported(size):
+        return partial(vnni_kernel.near_to_several(size), vnni_kernel.packed(probes))
+    # NumKong is slower with numbers of probes that are not a multiple of four.
+    padded = np.pad(probes, ((0, -len(probes) % 4), (0, 0)))
+    products = numkong.zeros((rows, len(padded)), dtype="int32")
+    return partial(_near_by_numkong, numkong.dots_pack(padded), products)
+
+
+def _near_by_numkong(packed: Any, products: Any, codes: NDArray[np.int8], *others: Any) -> int:
+    # NumKong's own threads are not used: they wait for each other without giving up their cores. It accepts only its
+    # own tensors here, although its stubs allow arrays.
+    numkong.dots_packed(codes, packed, out=products[: len(codes)])
+    return near_to_many(np.asarray(products[: len(codes)]), *others)

@@ -9,8 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 _SCALES = "Array(float32, 1, 'C', readonly=True)"
-_LOWEST = "float32[::1]"
-_FOUND = "int32[::1], int32[::1], float32[::1]"
+CODES = f"Array(int8, 2, 'C', readonly=True), {_SCALES}"
+LOWEST = "float32[::1]"
+FOUND = "int32[::1], int32[::1], float32[::1]"
+"""Numba's types of the kernels' arguments: codes and scales, lowest scores, and the arrays for what is found."""
 
 
 @cache
@@ -20,15 +22,15 @@ def near_to_few(size: int) -> Callable[..., int]:
     It writes the pairs of row and probe whose product, times the row's scale, is at least the probe's `lowest`, and
     returns the number of pairs. Its arguments:
 
+    - probes: int16 (probes, size), which needs fewer conversions than int8.
     - codes: int8 (faces, size).
     - scales: float32 (faces).
-    - probes: int16 (probes, size), which needs fewer conversions than int8.
     - lowest: float32 (probes).
     - rows, numbers, scores: output arrays for row indices, probe indices and scores, int32, int32 and float32
       (faces * probes).
     """
 
-    def near(codes: Any, scales: Any, probes: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
+    def near(probes: Any, codes: Any, scales: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
         found = 0
         for row in range(len(codes)):
             for probe in range(len(probes)):
@@ -42,12 +44,12 @@ def near_to_few(size: int) -> Callable[..., int]:
                     found += 1
         return found
 
-    signature = f"int64(Array(int8, 2, 'C', readonly=True), {_SCALES}, int16[:, ::1], {_LOWEST}, {_FOUND})"
+    signature = f"int64(int16[:, ::1], {CODES}, {LOWEST}, {FOUND})"
     compiled: Callable[..., int] = njit(signature, nogil=True)(near)
     return compiled
 
 
-@njit(f"int64(int32[:, ::1], {_SCALES}, {_LOWEST}, {_FOUND})", nogil=True)
+@njit(f"int64(int32[:, ::1], {_SCALES}, {LOWEST}, {FOUND})", nogil=True)
 def near_to_many(
     products: NDArray[np.int32],
     scales: NDArray[np.float32],

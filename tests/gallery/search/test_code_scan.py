@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gallery.search.code_scan
+from gallery.search import vnni_kernel
 from gallery.search.code_scan import candidates
 from gallery.search.quantisation import CodedFaces, most_apart, quantised
 from tests.gallery.sample_gallery import Vector, vectors
@@ -24,14 +25,18 @@ def test_scores_of_codes_differ_from_cosines_by_at_most_the_bound(seed: int, siz
     assert np.all(np.abs(scores - faces @ probes.T) <= most_apart(float(errors.max()), errors_of_others))
 
 
+@pytest.mark.parametrize("vnni", [True, False])
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.parametrize("size", [16, 320])
+@pytest.mark.parametrize("size", [16, 318, 320])
 @pytest.mark.parametrize(
-    ("rows", "probes", "nearest"), [(1, 1, 1), (1, 9, 1), (700, 1, 4), (3000, 4, 20), (3000, 9, 2000)]
+    ("rows", "probes", "nearest"), [(1, 1, 1), (1, 9, 1), (700, 1, 4), (3000, 4, 20), (3000, 9, 2000), (700, 17, 4)]
 )
 def test_the_nearest_faces_are_among_the_candidates(
-    monkeypatch: pytest.MonkeyPatch, count: int, rows: int, probes: int, nearest: int, size: int
+    monkeypatch: pytest.MonkeyPatch, vnni: bool, count: int, rows: int, probes: int, nearest: int, size: int
 ) -> None:
+    """With the loop for processors with VNNI, if this is one, and with NumKong."""
+    if not vnni:
+        monkeypatch.setattr(vnni_kernel, "is_supported", lambda _size: False)
     monkeypatch.setattr(gallery.search.code_scan, "FIRST_ROWS", 100)
     monkeypatch.setattr(gallery.search.code_scan, "PRODUCTS", 1500)
     faces, asked = vectors(rows, 1, size), vectors(probes, 2, size)

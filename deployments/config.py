@@ -119,7 +119,9 @@ def _check_flow_settings(user_config: Any, args: AppArgs, place: str) -> None:
     try:
         settings.checked_for(args.roles)
     except ValueError as error:
-        raise ConfigError(f"{place}{error}") from error
+        setting, _, problem = str(error).partition(": ")
+        named = _variable(FlowSettings, (setting,), user_config) or f"{place}{setting}"
+        raise ConfigError(f"{named}: {problem}") from error
 
 
 def _valid(schema: type[Schema], entry: Any, place: str) -> Schema:

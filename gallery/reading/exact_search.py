@@ -55,15 +55,17 @@ class ExactSearch:
     async def follow(self, faces: FaceTable, tables: Tables) -> None:
         """Update the mirror of `faces`, or open that of an earlier process, so that the next search is fast.
 
-        This also removes deleted faces from the mirror's files.
+        This also compiles what searches need, and removes deleted faces from the mirror's files.
 
         Args:
             tables: as in `find`.
         """
-        if self._most_bytes and faces.has_mirror(self._mirrors):
+        if not self._most_bytes:
+            return
+        await asyncio.to_thread(compile_for, faces.size)
+        if faces.has_mirror(self._mirrors):
             await faces.refresh(self._most_bytes, self._mirrors)
             self._make_room(faces, tables)
-            await asyncio.to_thread(compile_for, faces.size)
 
     def remove_dropped(self, tables: Tables) -> None:
         """Delete the files of all mirrors except those of `tables`."""

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -55,54 +56,21 @@ def packed(probes: NDArray[np.int8]) -> NDArray[np.uint8]:
     return shifted.reshape(_SUMS, size // 4, 4).transpose(1, 0, 2).ravel()
 
 
-@cache
-def near_to_several(size: int) -> Callable[..., int]:
-    """Return a function for embeddings of this length, which does the same as that of `code_kernels.near_to_few`.
-
-    Only the first argument differs: the probes are those from `packed`.
-    """
-    several, one = _block(size, _ROWS), _block(size, 1)
-
-    def near(probes: Any, codes: Any, scales: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
-        found = row = 0
-        lowest_of_all = np.full(_SUMS, np.inf, np.float32)
-        lowest_of_all[: len(lowest)] = lowest
-        block_scores = np.empty((_ROWS, _SUMS), np.float32)
-        while row < len(codes):
-            if row + _ROWS <= len(codes):
-                count, some = _ROWS, several(probes, codes, scales, lowest_of_all, row, block_scores)
-            else:
-                count, some = 1, one(probes, codes, scales, lowest_of_all, row, block_scores)
-            if some:
-                for each in range(count):
-                    for probe in range(len(lowest)):
-                        if block_scores[each, probe] >= lowest[probe]:
-                            rows[found], numbers[found] = row + each, probe
-                            scores[found] = block_scores[each, probe]
-                            found += 1
-            row += count
-        return found
-
-    compiled: Callable[..., int] = njit(f"int64(uint8[::1], {CODES}, {LOWEST}, {FOUND})", nogil=True)(near)
-    return compiled
-
-
-def _block(size: int, rows: int) -> Callable[..., int]:
+def _block(rows: int) -> Callable[..., int]:
     """Return a function that compares `rows` rows from index `row`.
 
     It writes the scores, float32 (rows, 16), and returns another number than 0 if one is at least the probe's `lowest`.
     """
 
     def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        def address(argument: int) -> Any:
-            array = context.make_array(signature.args[argument])(context, builder, values[argument])
-            return builder.bitcast(array.data, _BYTE.as_pointer())
+        def array(argument: int) -> Any:
+            return context.make_array(signature.args[argument])(context, builder, values[argument])
 
         def at(start: Any, offset: Any, kind: Any) -> Any:
             moved = builder.gep(start, [_LONG(offset) if isinstance(offset, int) else offset])
             return builder.bitcast(moved, kind.as_pointer())
 
-        def load(start: Any, offset: int, kind: Any) -> Any:
+        def load(start: Any, offset: Any, kind: Any) -> Any:
             return builder.load(at(start, offset, kind), align=1)
 
         def repeated(value: Any, kind: Any) -> Any:
@@ -115,28 +83,73 @@ def _block(size: int, rows: int) -> Callable[..., int]:
 
         multiply_add = function("llvm.x86.avx512.vpdpbusd.512", _INTS, [_INTS, _BYTES, _BYTES])
         prefetch = function("llvm.prefetch.p0", ir.VoidType(), [_BYTE.as_pointer(), _INT, _INT, _INT])
-        probes, lowest, scores = address(0), load(address(3), 0, _FLOATS), address(5)
-        codes = at(address(1), builder.mul(values[4], _LONG(size)), _BYTE)
-        scales = at(address(2), builder.mul(values[4], _LONG(4)), _BYTE)
-        for offset in range(0, rows * size, 64):
-            builder.call(prefetch, [at(codes, _AHEAD + offset, _BYTE), _INT(0), _INT(2), _INT(1)])
-        sums = [_INTS([0] * _SUMS) for _ in range(rows)]
-        for column in range(0, size, 4):
-            numbers = load(probes, column * _SUMS, _BYTES)
-            for row in range(rows):
-                code = repeated(load(codes, row * size + column, _INT), _INTS)
-                sums[row] = builder.call(multiply_add, [sums[row], numbers, builder.bitcast(code, _BYTES)])
+        probes, codes, scales, lowest, scores = (
+            builder.bitcast(array(argument).data, _BYTE.as_pointer()) for argument in (0, 1, 2, 3, 5)
+        )
+        size = builder.extract_value(array(1).shape, 1)
+        codes = at(codes, builder.mul(values[4], size), _BYTE)
+        scales = at(scales, builder.mul(values[4], _LONG(4)), _BYTE)
+        with cgutils.for_range_slice(builder, _LONG(0), builder.mul(size, _LONG(rows)), _LONG(64)) as (ahead, _):
+            target = at(codes, builder.add(ahead, _LONG(_AHEAD)), _BYTE)
+            builder.call(prefetch, [target, _INT(0), _INT(2), _INT(1)])
+        with builder.goto_entry_block():
+            sums = [builder.alloca(_INTS) for _ in range(rows)]
+        for each in sums:
+            builder.store(_INTS([0] * _SUMS), each)
+        with cgutils.for_range_slice(builder, _LONG(0), size, _LONG(4)) as (column, _):
+            numbers = load(probes, builder.mul(column, _LONG(_SUMS)), _BYTES)
+            for row, each in enumerate(sums):
+                offset = builder.add(builder.mul(size, _LONG(row)), column)
+                code = repeated(load(codes, offset, _INT), _INTS)
+                added = builder.call(multiply_add, [builder.load(each), numbers, builder.bitcast(code, _BYTES)])
+                builder.store(added, each)
+        limits = load(lowest, 0, _FLOATS)
         near = ir.VectorType(ir.IntType(1), _SUMS)([0] * _SUMS)
         for row, each in enumerate(sums):
-            shift = builder.mul(builder.extract_element(each, _INT(MOST_PROBES)), _INT(SHIFT))
-            products = builder.sitofp(builder.sub(each, repeated(shift, _INTS)), _FLOATS)
+            total = builder.load(each)
+            shift = builder.mul(builder.extract_element(total, _INT(MOST_PROBES)), _INT(SHIFT))
+            products = builder.sitofp(builder.sub(total, repeated(shift, _INTS)), _FLOATS)
             scored = builder.fmul(products, repeated(load(scales, 4 * row, _FLOAT), _FLOATS))
             builder.store(scored, at(scores, 4 * _SUMS * row, _FLOATS), align=1)
-            near = builder.or_(near, builder.fcmp_ordered(">=", scored, lowest))
+            near = builder.or_(near, builder.fcmp_ordered(">=", scored, limits))
         return builder.zext(builder.bitcast(near, ir.IntType(_SUMS)), _LONG)
 
     def block(_context: Any, probes: Any, codes: Any, scales: Any, lowest: Any, row: Any, scores: Any) -> Any:
         return types.int64(probes, codes, scales, lowest, row, scores), build
 
     compiled: Callable[..., int] = intrinsic(block)
+    return compiled
+
+
+_compare_several, _compare_one = _block(_ROWS), _block(1)
+
+
+@cache
+def near_to_several() -> Callable[..., int]:
+    """Return a function that does the same as `code_kernels.near_to_few`. Compiling it takes half a second.
+
+    Only the first argument differs: the probes are those from `packed`.
+    """
+
+    def near(probes: Any, codes: Any, scales: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
+        found = row = 0
+        lowest_of_all = np.full(_SUMS, np.inf, np.float32)
+        lowest_of_all[: len(lowest)] = lowest
+        block_scores = np.empty((_ROWS, _SUMS), np.float32)
+        while row < len(codes):
+            if row + _ROWS <= len(codes):
+                count, some = _ROWS, _compare_several(probes, codes, scales, lowest_of_all, row, block_scores)
+            else:
+                count, some = 1, _compare_one(probes, codes, scales, lowest_of_all, row, block_scores)
+            if some:
+                for each in range(count):
+                    for probe in range(len(lowest)):
+                        if block_scores[each, probe] >= lowest[probe]:
+                            rows[found], numbers[found] = row + each, probe
+                            scores[found] = block_scores[each, probe]
+                            found += 1
+            row += count
+        return found
+
+    compiled: Callable[..., int] = njit(f"int64(uint8[::1], {CODES}, {LOWEST}, {FOUND})", nogil=True)(near)
     return compiled

@@ -125,11 +125,8 @@ async def test_the_vector_index_finds_enrolled_subjects_and_no_deleted_ones(loca
         assert len(await found(reader, faces[0].embedding, 1000)) == 593
 
 
-async def test_a_restarted_reader_compiles_what_searches_need_before_the_first_search(
-    location: Storage, writer: Writer
-) -> None:
+async def test_a_reader_compiles_what_searches_need_before_the_first_search(location: Storage, writer: Writer) -> None:
     await enrol(writer, *people(1))
-    await found(Reader(location, 64), people(1)[0].embedding, 1)
     compiled = [near_to_few, near_to_several] if is_supported(8) else [near_to_few]
     for each in compiled:
         each.cache_clear()

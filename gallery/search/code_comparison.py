@@ -23,7 +23,7 @@ def compile_for(size: int) -> None:
     """Compile the loops for embeddings of this length, so that no search waits for them."""
     near_to_few(size)
     if vnni_kernel.is_supported(size):
-        vnni_kernel.near_to_several()
+        vnni_kernel.compiled()
 
 
 class CodeComparison:
@@ -67,7 +67,7 @@ def _compare(probes: NDArray[np.int8], rows: int) -> _Compare:
     if len(probes) <= FEW_PROBES:
         return partial(near_to_few(size), probes.astype(np.int16))
     if vnni_kernel.is_supported(size):
-        return partial(vnni_kernel.near_to_several(), vnni_kernel.packed(probes))
+        return vnni_kernel.near_to_several(probes)
     # NumKong is slower with numbers of probes that are not a multiple of four.
     padded = np.pad(probes, ((0, -len(probes) % 4), (0, 0)))
     products = numkong.zeros((rows, len(padded)), dtype="int32")

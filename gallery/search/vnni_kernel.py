@@ -25,7 +25,7 @@ SHIFT = 128
 """VPDPBUSD multiplies unsigned with signed numbers. This is added to the codes of probes, so that none is negative."""
 _SUMS = MOST_PROBES + 1
 _ROWS = 5
-"""Rows that are compared at the same time, because each addition waits for the one before in the same sum."""
+"""Rows compared at the same time, because each addition waits for the one before in the same sum."""
 _AHEAD = 16384
 """How far ahead codes are fetched from memory, in bytes: into the second cache, because the first is full of probes."""
 _BYTE, _INT, _LONG, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -41,25 +41,31 @@ def is_supported(size: int) -> bool:
     return size % 4 == 0 and not chosen and bool(features.get("avx512vnni"))
 
 
-def packed(probes: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return the codes of probes in the order in which `near_to_several` reads them.
+def near_to_several(probes: NDArray[np.int8]) -> Callable[..., int]:
+    """Return a function that does the same as `code_kernels.near_to_few`, without its argument `probes`.
 
     Args:
         probes: int8 (at most `MOST_PROBES`, size).
-
-    Returns:
-        uint8 (size * 16): four numbers of each probe, then the next four. The last probe has only ones.
     """
     count, size = probes.shape
     shifted = np.ones((_SUMS, size), np.uint8)
     shifted[:count] = probes.astype(np.int16) + SHIFT
-    return shifted.reshape(_SUMS, size // 4, 4).transpose(1, 0, 2).ravel()
+    packed = shifted.reshape(_SUMS, size // 4, 4).transpose(1, 0, 2).ravel()
+    limits, block_scores = np.full(_SUMS, np.inf, np.float32), np.empty((_ROWS, _SUMS), np.float32)
+
+    def near(codes: Any, scales: Any, lowest: NDArray[np.float32], *found: Any) -> int:
+        limits[:count] = lowest
+        return compiled()(packed, codes, scales, limits, block_scores, *found)
+
+    return near
 
 
 def _block(rows: int) -> Callable[..., int]:
     """Return a function that compares `rows` rows from index `row`.
 
-    It writes the scores, float32 (rows, 16), and returns another number than 0 if one is at least the probe's `lowest`.
+    It writes the scores, float32 (rows, 16), and returns another number than 0 if one is at least the probe's limit.
+
+    The probes are unsigned codes: four numbers of each of 16 probes, then the next four. The last probe has only ones.
     """
 
     def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -83,7 +89,7 @@ def _block(rows: int) -> Callable[..., int]:
 
         multiply_add = function("llvm.x86.avx512.vpdpbusd.512", _INTS, [_INTS, _BYTES, _BYTES])
         prefetch = function("llvm.prefetch.p0", ir.VoidType(), [_BYTE.as_pointer(), _INT, _INT, _INT])
-        probes, codes, scales, lowest, scores = (
+        probes, codes, scales, limits, scores = (
             builder.bitcast(array(argument).data, _BYTE.as_pointer()) for argument in (0, 1, 2, 3, 5)
         )
         size = builder.extract_value(array(1).shape, 1)
@@ -103,7 +109,7 @@ def _block(rows: int) -> Callable[..., int]:
                 code = repeated(load(codes, offset, _INT), _INTS)
                 added = builder.call(multiply_add, [builder.load(each), numbers, builder.bitcast(code, _BYTES)])
                 builder.store(added, each)
-        limits = load(lowest, 0, _FLOATS)
+        least = load(limits, 0, _FLOATS)
         near = ir.VectorType(ir.IntType(1), _SUMS)([0] * _SUMS)
         for row, each in enumerate(sums):
             total = builder.load(each)
@@ -111,45 +117,43 @@ def _block(rows: int) -> Callable[..., int]:
             products = builder.sitofp(builder.sub(total, repeated(shift, _INTS)), _FLOATS)
             scored = builder.fmul(products, repeated(load(scales, 4 * row, _FLOAT), _FLOATS))
             builder.store(scored, at(scores, 4 * _SUMS * row, _FLOATS), align=1)
-            near = builder.or_(near, builder.fcmp_ordered(">=", scored, limits))
+            near = builder.or_(near, builder.fcmp_ordered(">=", scored, least))
         return builder.zext(builder.bitcast(near, ir.IntType(_SUMS)), _LONG)
 
-    def block(_context: Any, probes: Any, codes: Any, scales: Any, lowest: Any, row: Any, scores: Any) -> Any:
-        return types.int64(probes, codes, scales, lowest, row, scores), build
+    def block(_context: Any, probes: Any, codes: Any, scales: Any, limits: Any, row: Any, scores: Any) -> Any:
+        return types.int64(probes, codes, scales, limits, row, scores), build
 
-    compiled: Callable[..., int] = intrinsic(block)
-    return compiled
+    whole: Callable[..., int] = intrinsic(block)
+    return whole
 
 
 _compare_several, _compare_one = _block(_ROWS), _block(1)
 
 
 @cache
-def near_to_several() -> Callable[..., int]:
-    """Return a function that does the same as `code_kernels.near_to_few`. Compiling it takes half a second.
+def compiled() -> Callable[..., int]:
+    """Return the compiled function of `near_to_several`. Compiling it takes a quarter of a second."""
 
-    Only the first argument differs: the probes are those from `packed`.
-    """
-
-    def near(probes: Any, codes: Any, scales: Any, lowest: Any, rows: Any, numbers: Any, scores: Any) -> int:
+    # The arrays for limits and scores are arguments because making arrays here would load 30 MB of Numba's code.
+    def near(
+        probes: Any, codes: Any, scales: Any, limits: Any, block_scores: Any, rows: Any, numbers: Any, scores: Any
+    ) -> int:
         found = row = 0
-        lowest_of_all = np.full(_SUMS, np.inf, np.float32)
-        lowest_of_all[: len(lowest)] = lowest
-        block_scores = np.empty((_ROWS, _SUMS), np.float32)
         while row < len(codes):
             if row + _ROWS <= len(codes):
-                count, some = _ROWS, _compare_several(probes, codes, scales, lowest_of_all, row, block_scores)
+                count, some = _ROWS, _compare_several(probes, codes, scales, limits, row, block_scores)
             else:
-                count, some = 1, _compare_one(probes, codes, scales, lowest_of_all, row, block_scores)
+                count, some = 1, _compare_one(probes, codes, scales, limits, row, block_scores)
             if some:
                 for each in range(count):
-                    for probe in range(len(lowest)):
-                        if block_scores[each, probe] >= lowest[probe]:
+                    for probe in range(MOST_PROBES):
+                        if block_scores[each, probe] >= limits[probe]:
                             rows[found], numbers[found] = row + each, probe
                             scores[found] = block_scores[each, probe]
                             found += 1
             row += count
         return found
 
-    compiled: Callable[..., int] = njit(f"int64(uint8[::1], {CODES}, {LOWEST}, {FOUND})", nogil=True)(near)
-    return compiled
+    signature = f"int64(uint8[::1], {CODES}, {LOWEST}, float32[:, ::1], {FOUND})"
+    function: Callable[..., int] = njit(signature, nogil=True)(near)
+    return function

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 _SCALES = "Array(float32, 1, 'C', readonly=True)"
 CODES = f"Array(int8, 2, 'C', readonly=True), {_SCALES}"
+"""Numba's types of the arguments for codes and their scales."""
 LOWEST = "float32[::1]"
+"""Numba's type of the argument for the lowest scores."""
 FOUND = "int32[::1], int32[::1], float32[::1]"
-"""Numba's types of the kernels' arguments: codes and scales, lowest scores, and the arrays for what is found."""
+"""Numba's types of the output arguments."""
 
 
 @cache

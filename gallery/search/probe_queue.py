@@ -22,6 +22,7 @@ TARDY = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _WaitingSearch:
+    search: BatchSearch
     probes: NDArray[np.float32]
     count: int
     hits: asyncio.Future[list[list[Hit]] | None]
@@ -34,7 +35,7 @@ class ProbeQueue:
     begins after its last probe has arrived, so it sees all changes that were acknowledged before then.
 
     Callers that were answered often call again at once. After each search, the next one therefore waits for as many
-    requests as there were, less `TARDY`. One or two callers never wait.
+    requests as there were, less `TARDY`. After a search for one or two requests, the next does not wait.
     """
 
     def __init__(self) -> None:
@@ -52,14 +53,14 @@ class ProbeQueue:
         Raises:
             Exception: any error of `search`.
         """
-        asked = _WaitingSearch(probes, count, asyncio.get_running_loop().create_future())
+        asked = _WaitingSearch(search, probes, count, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         self._arrived.set()
         if self._running is None:
-            self._running = asyncio.create_task(self._run(search))
+            self._running = asyncio.create_task(self._run())
         return await asked.hits
 
-    async def _run(self, search: BatchSearch) -> None:
+    async def _run(self) -> None:
         expected, seconds = 1, 0.0
         try:
             # A caller that gave up has cancelled its future.
@@ -67,7 +68,8 @@ class ProbeQueue:
                 expected, started = 1, monotonic()
                 try:
                     probes = np.concatenate([each.probes for each in together])
-                    hits = await search(probes, max(each.count for each in together))
+                    # The last caller's search knows the newest tables.
+                    hits = await together[-1].search(probes, max(each.count for each in together))
                 except Exception as error:
                     for each in together:
                         if not each.hits.done():

@@ -35,10 +35,10 @@ _BYTES, _INTS, _FLOATS = ir.VectorType(_BYTE, 4 * _SUMS), ir.VectorType(_INT, _S
 @cache
 def is_supported(size: int) -> bool:
     """Whether this processor can compare embeddings of this length with `near_to_several`."""
-    features = binding.get_host_cpu_features()
-    # With these settings, Numba would compile for another processor.
-    chosen = numba.config.CPU_NAME or numba.config.CPU_FEATURES  # type: ignore[attr-defined]
-    return size % 4 == 0 and not chosen and bool(features.get("avx512vnni"))
+    settings: Any = numba.config
+    # With other settings, Numba does not compile, or not for this processor.
+    unusual = not settings.ENABLE_AVX or settings.DISABLE_JIT or settings.CPU_NAME or settings.CPU_FEATURES
+    return size % 4 == 0 and not unusual and bool(binding.get_host_cpu_features().get("avx512vnni"))
 
 
 def near_to_several(probes: NDArray[np.int8]) -> Callable[..., int]:
@@ -63,7 +63,7 @@ def near_to_several(probes: NDArray[np.int8]) -> Callable[..., int]:
 def _block(rows: int) -> Callable[..., int]:
     """Return a function that compares `rows` rows from index `row`.
 
-    It writes the scores, float32 (rows, 16), and returns another number than 0 if one is at least the probe's limit.
+    It writes the scores, float32 (rows, 16), and returns a nonzero number if any score reaches its probe's limit.
 
     The probes are unsigned codes: four numbers of each of 16 probes, then the next four. The last probe has only ones.
     """

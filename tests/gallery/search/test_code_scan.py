@@ -1,5 +1,6 @@
 """The faces that can be among the nearest, by their codes."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +24,16 @@ def test_scores_of_codes_differ_from_cosines_by_at_most_the_bound(seed: int, siz
     (codes, scales, errors), (others, scales_of_others, errors_of_others) = quantised(faces), quantised(probes)
     scores = (codes * scales[:, None]) @ (others * scales_of_others[:, None]).T
     assert np.all(np.abs(scores - faces @ probes.T) <= most_apart(float(errors.max()), errors_of_others))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("ENABLE_AVX", 0), ("DISABLE_JIT", 1), ("CPU_NAME", "generic"), ("CPU_FEATURES", "+sse2")]
+)
+def test_vnni_is_not_used_if_numba_compiles_for_another_processor(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: object
+) -> None:
+    monkeypatch.setattr(numba.config, setting, value)
+    assert not vnni_kernel.is_supported.__wrapped__(192)
 
 
 @pytest.mark.parametrize("vnni", [True, False])

@@ -31,19 +31,20 @@ def numbers(*values: float) -> NDArray[np.float32]:
     return np.array(values, np.float32)[:, None]
 
 
-async def test_probes_that_arrive_during_a_search_share_the_next() -> None:
-    queue, search = ProbeQueue(), Search()
+async def test_probes_that_arrive_during_a_search_share_the_next_which_is_that_of_the_last_caller() -> None:
+    queue, search, last = ProbeQueue(), Search(), Search()
     tasks = []
     for hits, probes in enumerate([numbers(0), numbers(1, 2), numbers(3), numbers(4)], 1):
-        tasks.append(asyncio.create_task(queue.find(search, probes, hits)))
+        tasks.append(asyncio.create_task(queue.find(last if hits == 4 else search, probes, hits)))
         while not search.searches:
             await asyncio.sleep(0)
     await asyncio.sleep(0)
     tasks[2].cancel()
     await asyncio.sleep(0)
     search.end.set()
+    last.end.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert search.searches == [([0], 1), ([1, 2, 4], 4)]
+    assert (search.searches, last.searches) == ([([0], 1)], [([1, 2, 4], 4)])
     found = [[[hit.subject for hit in best] for best in each] for each in answers if isinstance(each, list)]
     assert found == [
         [["0.0-0"]],

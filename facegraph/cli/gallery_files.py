@@ -34,7 +34,10 @@ def gallery_errors() -> Iterator[None]:
         raise CommandError(f"{error}, usually the running service: stop it first") from error
     except (RequestError, OSError, TransferError, RuntimeError, ValueError) as error:
         # Lance and Arrow raise several types for files that they cannot read.
-        raise CommandError("; ".join((_message(error), *failures(error)[1:]))) from error
+        # The first note is the error's own, with the name of the collection, which a RequestError already contains.
+        notes = failures(error)
+        problems = [_message(error), *notes[1:]] if isinstance(error, RequestError) or not notes else notes
+        raise CommandError("; ".join(problems)) from error
 
 
 def _message(error: Exception) -> str:

@@ -110,7 +110,7 @@ def _files(folder: Path, subject: str, parents: tuple[str, ...]) -> Iterator[Pat
         if os.path.isdir(path):
             yield from _files(path, subject, (*parents, real))
         else:
-            yield _checked(path, subject)
+            yield checked_file(path, subject)
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -118,7 +118,8 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in names if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES]
 
 
-def _checked(path: Path, subject: str) -> Path | FileOutcome:
+def checked_file(path: Path, subject: str) -> Path | FileOutcome:
+    """Return `path` if it may be a photo, else the outcome that says why it is refused."""
     try:
         status = path.stat()
     except OSError as error:

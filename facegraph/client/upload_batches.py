@@ -1,4 +1,4 @@
-"""Splits any number of photos into enrolment requests that stay within the service's limits."""
+"""Splits any number of photos into requests that stay within the service's limits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from facegraph.client.images import Upload
 
 MAX_PHOTOS = 64
+"""Maximum number of photos that the service enrols in one request."""
 MAX_BYTES = 28_000_000
 """Maximum request body that a service with the default MAX_IMAGE_SIZE accepts."""
 _FORM_OVERHEAD = 512
@@ -14,7 +15,7 @@ _FORM_OVERHEAD = 512
 
 @dataclass(frozen=True)
 class PhotoEntry:
-    """A photo to enrol and its subject."""
+    """A photo to upload and its subject, which is empty if the photo is not enrolled."""
 
     subject: str
     upload: Upload
@@ -27,13 +28,20 @@ class PhotoEntry:
         return len(self.upload.data) + len(self.subject.encode()) + name + _FORM_OVERHEAD
 
 
-def upload_batches(entries: Iterable[PhotoEntry]) -> Iterator[list[PhotoEntry]]:
-    """Group `entries` in order into batches that fit one request. An entry over the limit gets a separate batch."""
-    batch, size = list[PhotoEntry](), 0
+def upload_batches(
+    entries: Iterable[PhotoEntry], most: int = MAX_PHOTOS, common: int = 0
+) -> Iterator[list[PhotoEntry]]:
+    """Group `entries` in order into batches that fit one request. An entry over the limit gets a separate batch.
+
+    Args:
+        most: maximum number of entries in a request.
+        common: size in bytes of what each request contains besides its batch.
+    """
+    batch, size = list[PhotoEntry](), common
     for entry in entries:
-        if batch and (len(batch) == MAX_PHOTOS or size + entry.size > MAX_BYTES):
+        if batch and (len(batch) == most or size + entry.size > MAX_BYTES):
             yield batch
-            batch, size = [], 0
+            batch, size = [], common
         batch.append(entry)
         size += entry.size
     if batch:

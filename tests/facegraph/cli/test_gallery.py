@@ -1,15 +1,18 @@
 """`facegraph compare`, and `facegraph gallery` of a running service."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facegraph.cli import compare
-from facegraph.client import Client
+from facegraph.client import Client, ManyVerification, NoAnswerError, upload_batches
 from gallery.errors import unreadable
 from gallery.reading.reader import Reader
 from gallery.records import Collection, Statistics
+from graphs.batches import LARGEST_PHOTO
 from tests.facegraph.cli import Run
 from tests.fakes import People
 
@@ -111,12 +114,12 @@ def test_a_damaged_collection_is_reported_and_can_be_dropped(
     assert out == "deleted the collection staff with all its faces, which cannot be read\n"
 
 
-@pytest.mark.parametrize(("most", "size", "calls"), [(100, 28_000_000, 1), (2, 28_000_000, 2), (100, 3000, 3)])
+@pytest.mark.parametrize(("most", "size", "calls"), [(100, 28_000_000, 1), (2, 28_000_000, 2), (100, 1500, 3)])
 def test_photos_are_compared_with_the_first_in_requests_within_the_limits(
     run: Run, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, size: int, calls: int
 ) -> None:
-    monkeypatch.setattr(compare, "MAX_PHOTOS", most)
-    monkeypatch.setattr(compare, "MAX_BYTES", size)
+    monkeypatch.setattr(compare, "MAX_COMPARED", most)
+    monkeypatch.setattr(upload_batches, "MAX_BYTES", size)
     photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg")]
     for path, words in zip(photos, ("anna", "anne", "bob", "faceless"), strict=True):
         path.write_text(words)
@@ -134,4 +137,33 @@ def test_photos_are_compared_with_the_first_in_requests_within_the_limits(
     found = json.loads(run("compare", *photos, "--json")[1])
     assert [(each["file"], each["match"]) for each in found["photos"]] == [
         *((str(photos[1]), True), (str(photos[2]), False), (str(photos[3]), False))
+    ]
+
+
+def test_results_before_an_error_are_printed_and_large_files_are_refused_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "MAX_COMPARED", 1)
+    photos = [tmp_path / name for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg")]
+    for path, words in zip(photos, ("anna", "", "", "anne", "bob"), strict=True):
+        path.write_text(words)
+    os.truncate(photos[1], LARGEST_PHOTO + 1)
+    os.truncate(photos[2], LARGEST_PHOTO)
+    verify_many = Client.verify_many
+
+    def lost(client: Client, reference: bytes, *others: bytes, **options: Any) -> ManyVerification:
+        if others == (b"bob",):
+            raise NoAnswerError("no answer")
+        return verify_many(client, reference, *others, **options)
+
+    monkeypatch.setattr(Client, "verify_many", lost)
+    status, out, err = run("compare", *photos)
+    too_large, body_too_large, match = out.splitlines()
+    assert too_large.startswith(f"refused {photos[1]}: IMAGE_TOO_LARGE ")
+    assert body_too_large.startswith(f"refused {photos[2]}: BODY_TOO_LARGE ")
+    assert match == f"match {photos[3]}: similarity 0.940"
+    assert (status, "no answer" in err) == (1, True)
+    found = json.loads(run("compare", *photos[:4], "--json")[1])
+    assert [each["error"] and each["error"]["code"] for each in found["photos"]] == [
+        *("IMAGE_TOO_LARGE", "BODY_TOO_LARGE", None)
     ]

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from facegraph.cli import gallery_files, options, output
+from gallery.errors import unreadable
 from gallery.location import Location
 from gallery.records import EmbeddingKind
 from gallery.settings import GalleryArgs
@@ -87,6 +88,15 @@ def test_a_clean_up_reports_all_damaged_collections(run: Run, gallery: Path) -> 
     _, _, err = run("gallery", "clean")
     first, second = (f"The files of the collection {name} cannot be read" for name in ("[bold]\\x1b[2J", NAME))
     assert err == f"error {first}; {NAME}: COLLECTION_UNREADABLE: {second}\n"
+
+
+@pytest.mark.parametrize("error", [unreadable("staff"), RuntimeError("lost")])
+def test_the_first_failed_collection_is_named_once(error: Exception) -> None:
+    error.add_note(f"staff: {error!r}")
+    error.add_note("guests: full")
+    with pytest.raises(output.CommandError) as caught, gallery_files.gallery_errors():
+        raise error
+    assert [str(caught.value).count(name) for name in ("staff", "guests: full")] == [1, 1]
 
 
 def test_a_gallery_in_use_is_only_read(run: Run, gallery: Path, tmp_path: Path) -> None:

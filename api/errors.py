@@ -170,7 +170,9 @@ def _printable(message: str) -> str:
 def _methods(request: Request) -> str:
     # Starlette's error names only the methods of the first route with this path.
     found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
+    methods = {method for route in found for method in getattr(route, "methods", None) or ()}
+    # No route matches a file of the page.
+    return ", ".join(sorted(methods)) or "GET, HEAD"
 
 
 def _first_problem(error: RequestValidationError) -> str:

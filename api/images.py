@@ -25,13 +25,13 @@ async def from_field(field: str, service: Service) -> bytes:
     """
     if _ADDRESS.match(field):
         return await service.downloads.fetch(field)
-    return from_base64(field, service.limits.max_image_size)
+    return from_base64(field, service.limits.max_image_size, "neither a URL nor valid base64")
 
 
-def from_base64(field: str, max_bytes: int) -> bytes:
+def from_base64(field: str, max_bytes: int, problem: str = "not valid base64") -> bytes:
     """Decode the photo in a field that holds base64 or a data URL (RFC 2397), which may be percent-encoded instead.
 
-    Base64 may use either alphabet, contain whitespace and lack padding.
+    Base64 may use either alphabet, contain whitespace and lack padding. `problem` is what the error says of other text.
 
     Raises:
         RequestError: ``IMAGE_TOO_LARGE``, before anything is decoded; ``INVALID_IMAGE`` if it is not base64.
@@ -61,7 +61,7 @@ def from_base64(field: str, max_bytes: int) -> bytes:
         return pybase64.b64decode(text + padding, validate=True)
     except ValueError:
         address = _ADDRESS.match(field) is not None
-        problem = "a URL, but only base64 is accepted here" if address else "neither a URL nor valid base64"
+        problem = "a URL, but only base64 is accepted here" if address else problem
         raise RequestError("INVALID_IMAGE", f"The image is {problem}") from None
 
 

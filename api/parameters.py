@@ -22,7 +22,7 @@ from project.request_error import RequestError
 _NO_BODY = (b"", b"{}")
 """Bodies that count as empty: some clients always send ``{}``."""
 _FORM = "multipart/form-data"
-"""The type of a form with files, which every form route has."""
+"""Content type of all form routes, because each takes files."""
 _COMPRESSIONS = re.compile(r"gzip|deflate|compress|\bbr\b|zstd", re.IGNORECASE)
 """A compression in ``Content-Encoding``. Other values, such as the ``utf-8`` of some clients, are ignored."""
 

@@ -61,7 +61,7 @@ class Caller:
         self.role = role
         self.host = host
         self.calls = CallWindow()
-        self.readiness = Readiness(f"{kind} {role}", ready)
+        self.readiness = Readiness(kind if kind == role else f"{kind} {role}", ready)
         self._repeatable = repeatable
 
     async def call(self, ask: Attempt[Answer], *, label: str = "", size: int | None = None) -> Answer:

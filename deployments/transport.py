@@ -96,7 +96,7 @@ def set_up() -> Iterator[Path]:
     if any(os.environ.get(name) for name in COLLECTORS):
         _set_default("RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH", "telemetry.tracing:exporter")
         # Serve has its own variable for the ratio; its default is one request in a hundred.
-        _set_default("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
+        _set_default("RAY_SERVE_TRACING_SAMPLING_RATIO", os.environ.get("OTEL_TRACES_SAMPLER_ARG") or "1")
         _set_default("OTEL_SERVICE_NAME", "facegraph")
     for name, value in SWITCHES.items():
         _set_default(name, value)

@@ -46,13 +46,13 @@ JsonThreshold = Annotated[
 ]
 """A threshold in a JSON body, where `false` and "1" are not numbers."""
 
-COMPARISON_THRESHOLD = (
+COMPARISON_THRESHOLD_TEXT = (
     "For cosine, the minimum similarity, -1 to 1; for euclidean, the maximum distance, 0 to 2. See Thresholds."
 )
 
 
 def _possible(threshold: float | None, info: ValidationInfo) -> float | None:
-    """Reject thresholds that no similarity reaches or no distance goes below. The field ``metric`` must come first."""
+    """Reject thresholds that no similarity reaches or no distance goes below."""
     metric = info.data.get("metric")
     if threshold is not None and metric == "cosine" and threshold > 1:
         raise PydanticCustomError("impossible_threshold", "Input should be at most 1 for metric=cosine")
@@ -61,7 +61,8 @@ def _possible(threshold: float | None, info: ValidationInfo) -> float | None:
     return threshold
 
 
-IN_METRIC = AfterValidator(_possible)
+POSSIBLE_IN_METRIC = AfterValidator(_possible)
+"""Rejects a threshold that is impossible in the field ``metric``, which must come first."""
 
 
 _MIN_MARGIN = "Minimum margin between the two most similar subjects; below it, there is no match. See Margins."
@@ -145,8 +146,8 @@ class VerifyOptions(StageOptions):
     metric: Literal["cosine", "euclidean"] = Field(
         "cosine", description="cosine: similarity, -1 to 1; euclidean: distance between embeddings of length 1, 0 to 2."
     )
-    threshold: Annotated[Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None, IN_METRIC] = Field(
-        None, description=COMPARISON_THRESHOLD
+    threshold: Annotated[Annotated[float, Field(ge=-1, le=2), AS_NUMBER] | None, POSSIBLE_IN_METRIC] = Field(
+        None, description=COMPARISON_THRESHOLD_TEXT
     )
     faces: FaceRule = Field("prominent", description=_rules("the two most similar faces, one of each photo"))
     crops: Crops = False

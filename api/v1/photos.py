@@ -15,7 +15,14 @@ from api.service import CurrentService
 from api.v1.chosen import ChosenStages, embedder_of
 from api.v1.crops import CroppedFace
 from api.v1.examples import Answer, JsonBody, example
-from api.v1.options import COMPARISON_THRESHOLD, IN_METRIC, DetectOptions, EmbedOptions, VerifyOptions, pick_of
+from api.v1.options import (
+    COMPARISON_THRESHOLD_TEXT,
+    POSSIBLE_IN_METRIC,
+    DetectOptions,
+    EmbedOptions,
+    VerifyOptions,
+    pick_of,
+)
 from api.v1.schemas import FaceAnswer, FacesAnswer, FacesFound, Models, ThresholdAnswer, Timings
 from gallery.unit_vectors import normalised_rows
 from graphs.compare import Distances, distances
@@ -87,8 +94,8 @@ class CompareEmbeddingsRequest(JsonBody):
     embedding1: ContractEmbedding
     embedding2: ContractEmbedding
     metric: ComparisonMetric = "cosine"
-    threshold: Annotated[float | None, Field(ge=-1, le=2, strict=True), IN_METRIC] = Field(
-        None, description=COMPARISON_THRESHOLD
+    threshold: Annotated[float | None, Field(ge=-1, le=2, strict=True), POSSIBLE_IN_METRIC] = Field(
+        None, description=COMPARISON_THRESHOLD_TEXT
     )
 
 

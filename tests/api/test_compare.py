@@ -106,6 +106,7 @@ def test_a_field_that_is_missing_or_not_base64_is_named(name: str) -> None:
             {**PAIR, field: "http://example.com/face.jpg"},
             f"{name}: The image is a URL, but only base64 is accepted here",
         ),
+        ({**PAIR, field: "face.jpg"}, f"{name}: The image is not valid base64"),
         ({other: text for other, text in PAIR.items() if other != field}, f"{field}: Field required"),
     ):
         response = client(stages()).post("/compare", json=body)

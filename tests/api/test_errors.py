@@ -119,7 +119,12 @@ def test_a_stage_that_is_not_available_is_a_503_and_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "allowed"), [("/health", "GET"), ("/v1/collections/staff/subjects/a/b", "DELETE, GET, PATCH")]
+    ("path", "allowed"),
+    [
+        ("/health", "GET"),
+        ("/v1/collections/staff/subjects/a/b", "DELETE, GET, PATCH"),
+        ("/ui/index.html", "GET, HEAD"),
+    ],
 )
 def test_a_wrong_method_is_a_405_that_names_all_right_ones(path: str, allowed: str) -> None:
     found = client().put(path)

@@ -74,7 +74,8 @@ async def test_an_address_is_fetched(url: str) -> None:
 async def test_a_field_is_base64_unless_it_begins_like_an_address() -> None:
     made = service(limits=LimitArgs(max_image_size=300))
     assert await from_field(TEXT, made) == PHOTO
-    for field, code in (("ftp://a", "INVALID_IMAGE"), (" http://a", "INVALID_IMAGE"), ("A" * 408, "IMAGE_TOO_LARGE")):
+    neither = "INVALID_IMAGE: The image is neither a URL nor valid base64"
+    for field, code in (("ftp://a", neither), (" http://a", neither), ("A" * 408, "IMAGE_TOO_LARGE")):
         with pytest.raises(RequestError, match=code):
             await from_field(field, made)
 

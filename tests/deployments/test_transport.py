@@ -58,10 +58,11 @@ def test_only_variables_of_proxies_are_removed() -> None:
 
 
 @pytest.mark.parametrize("name", transport.COLLECTORS)
-def test_collector_switches_tracing_on(name: str) -> None:
-    os.environ |= {name: "http://localhost:4318", "OTEL_TRACES_SAMPLER_ARG": "0.25"}
+@pytest.mark.parametrize(("given", "ratio"), [("0.25", "0.25"), ("", "1")])
+def test_collector_switches_tracing_on(name: str, given: str, ratio: str) -> None:
+    os.environ |= {name: "http://localhost:4318", "OTEL_TRACES_SAMPLER_ARG": given}
     with transport.set_up():
-        assert [os.environ[each] for each in TRACING] == ["telemetry.tracing:exporter", "0.25", "facegraph"]
+        assert [os.environ[each] for each in TRACING] == ["telemetry.tracing:exporter", ratio, "facegraph"]
 
 
 @pytest.mark.parametrize("packaged", [True, False])

@@ -5,7 +5,13 @@ const OTHER_PHOTO = "Choose another photo.";
 
 /** code: [what happened, what to do] */
 export const MESSAGES = {
+  // Codes of the page.
   NETWORK: ["The service could not be reached.", "Check that it is running and that you are online, then try again."],
+  INVALID_COLLECTION_NAME: [
+    "This is not a valid name for a collection.",
+    "Use 1 to 64 ASCII letters, digits, dots, dashes or underscores, and begin with a letter or digit.",
+  ],
+  // Codes of the service.
   INVALID_REQUEST: [
     "The service did not understand this request.",
     "Check the options; the message below names the invalid one.",
@@ -21,10 +27,6 @@ export const MESSAGES = {
   SUBJECT_NOT_FOUND: ["This subject no longer exists.", "Someone may have deleted it: reload the list."],
   FACE_NOT_FOUND: ["This face no longer exists.", "Someone may have deleted it: open the subject again."],
   COLLECTION_EXISTS: ["A collection with this name already exists.", "Choose another name."],
-  COLLECTION_NAME: [
-    "This is not a valid name for a collection.",
-    "Use 1 to 64 letters from A to Z, digits, dots, dashes or underscores, and begin with a letter or digit.",
-  ],
   SUBJECT_EXISTS: ["A subject with this name already exists.", "Merge the two subjects, or choose another name."],
   COLLECTION_NOT_EMPTY: ["The collection is not empty.", "Confirm that its faces may be deleted too."],
   EMBEDDING_CONTRACT_MISMATCH: [

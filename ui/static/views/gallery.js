@@ -111,7 +111,7 @@ form.addEventListener("submit", async (event) => {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(chosen)) {
     name.setAttribute("aria-invalid", "true");
     name.focus();
-    return tell(alert, { code: "COLLECTION_NAME" });
+    return tell(alert, { code: "INVALID_COLLECTION_NAME" });
   }
   name.removeAttribute("aria-invalid");
   await attempt(alert, async () => {

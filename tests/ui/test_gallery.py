@@ -251,7 +251,7 @@ def test_an_invalid_or_taken_name_is_refused_before_it_is_sent(opened: Page, roo
     alert = opened.locator("#gallery > [role=alert]")
     view(opened).get_by_label("Name", exact=True).fill("no spaces")
     opened.get_by_role("button", name="Create").click()
-    expect(alert).to_contain_text("1 to 64 letters")
+    expect(alert).to_contain_text("1 to 64 ASCII letters")
     view(opened).get_by_label("Name", exact=True).fill(room)
     opened.get_by_role("button", name="Create").click()
     expect(alert).to_contain_text("A collection with this name already exists.")

@@ -196,7 +196,14 @@ class Registry:
             async with self.changing():
                 self._check_open(opened)
                 await self.register(opened.collection, dropped=True)
-                await self._complete_drop(opened.collection)
+                # Before its files are deleted, so that requests without a lock do not take it for damaged.
+                del self._open[name]
+                try:
+                    await self._complete_drop(opened.collection)
+                except BaseException:
+                    # The drop can be repeated.
+                    self._open[name] = opened
+                    raise
 
     @asynccontextmanager
     async def change(
@@ -299,7 +306,7 @@ class Registry:
         self._version = version
 
     def _check_open(self, opened: OpenCollection) -> None:
-        """Check that a collection was not dropped before its lock was acquired."""
+        """Check that a collection was not dropped since it was looked up."""
         if self._open.get(opened.collection.name) is not opened:
             raise not_found(opened.collection.name)
 
@@ -323,7 +330,10 @@ class Registry:
                 yield
         except UNREADABLE as error:
             collection = opened.collection
-            if await damage_of(self.location, collection.table) is None:
+            damage = await damage_of(self.location, collection.table)
+            # It may have been dropped in the meantime.
+            self._check_open(opened)
+            if damage is None:
                 await table.checkout_latest()
                 raise
             logger.error("gallery: the collection %s cannot be read: %r", collection.name, error)  # noqa: TRY400
@@ -350,7 +360,6 @@ class Registry:
         mirror_folder.remove(self.location.mirrors / collection.table)
         # Another writer may have created a collection of the same name.
         await self.table.delete(f"`table` = '{collection.table}'")
-        self._open.pop(collection.name, None)
 
     async def _load(self, collection: Collection) -> None:
         self._open[collection.name] = OpenCollection(collection, None)

@@ -18,6 +18,7 @@ from gallery.reading.reader import Reader
 from gallery.storage.disk import GalleryInUseError
 from gallery.writing.registry import Registry
 from gallery.writing.writer import Writer
+from tests.fakes import serve_log
 from tests.gallery.sample_gallery import (
     HOSTILE,
     KIND,
@@ -88,6 +89,40 @@ async def test_an_empty_collection_is_dropped_only_if_it_is_empty_before_and_aft
         assert await asyncio.wait_for(refused, TIMEOUT_S) == "COLLECTION_NOT_EMPTY"
     assert await dropping == "COLLECTION_NOT_EMPTY"
     await registry.close()
+
+
+async def test_a_collection_is_not_found_while_it_is_being_dropped(
+    location: Storage, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = await Registry.open(location)
+    table, drop_table = registry.opened[0].table, registry.connection.drop_table
+    checkout, refusals = table.checkout_latest, list[str]()
+
+    async def drop_and_ask(name: str, *, ignore_missing: bool) -> None:
+        await drop_table(name, ignore_missing=ignore_missing)
+        refusals.append(await refusal(registry.drop(NAME, only_empty=True)))
+
+    async def checkout_after_drop() -> None:
+        monkeypatch.setattr(table, "checkout_latest", checkout)
+        await registry.drop(NAME, only_empty=False)
+        await table.checkout_latest()
+
+    monkeypatch.setattr(registry.connection, "drop_table", drop_and_ask)
+    monkeypatch.setattr(table, "checkout_latest", checkout_after_drop)
+    with serve_log() as log:
+        refusals.append(await refusal(registry.drop(NAME, only_empty=True)))
+    assert (set(refusals), log) == ({"COLLECTION_NOT_FOUND"}, [])
+    await registry.close()
+
+
+async def test_a_drop_that_failed_can_be_repeated(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._registry.connection, "drop_table", AsyncMock(side_effect=OSError))
+        with pytest.raises(OSError):  # noqa: PT011 - it has no message
+            await writer.drop(NAME)
+    assert await refusal(writer.create(NAME, KIND, None)) == "COLLECTION_EXISTS"
+    await writer.drop(NAME)
+    await writer.create(NAME, KIND, None)
 
 
 async def test_dropping_a_collection_of_any_name_affects_no_other(writer: Writer, reader: Reader) -> None:

@@ -155,9 +155,7 @@ def _is_date(times: Any) -> Any:
 
 
 def _family(kind: pa.DataType) -> str:
-    if pa.types.is_dictionary(kind):
-        return _family(kind.value_type)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"
     return "time" if pa.types.is_timestamp(kind) else "number" if pa.types.is_integer(kind) else str(kind)
 

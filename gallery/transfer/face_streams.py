@@ -108,7 +108,7 @@ def cut(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch
 
 def _checked(batch: pa.RecordBatch, size: int, first: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Check a batch whose first row has the number `first`, in halves if it would exceed `MAX_COMMIT`."""
-    # Measured after the check, which turns short forms such as dictionaries into plain columns.
+    # Measured after the check, which adds columns and converts numbers to longer ones.
     checked = checked_batch(batch, size, first)
     if checked.nbytes <= MAX_COMMIT or len(batch) == 1:
         yield len(batch), checked

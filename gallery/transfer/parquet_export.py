@@ -37,7 +37,7 @@ from project.request_error import RequestError
 MAX_SIZE = 2**16
 """Maximum length of an embedding in a file."""
 _UNSAFE = re.compile("[^A-Za-z0-9._-]")
-"""Characters that the name of a file is kept free of. Only names from outside `/v1` have any."""
+"""Characters replaced in file names. Names created through `/v1` contain none."""
 REQUIRED = ("id", "subject", "label", "created", "vector")
 """Columns of every file. Files of earlier versions have no others."""
 

@@ -6,6 +6,7 @@ Pages, dictionaries and run lengths may expand without bound, and a damaged file
 import os
 import resource
 import select
+import signal
 import sys
 import threading
 from subprocess import DEVNULL, PIPE, Popen
@@ -27,6 +28,8 @@ BATCH_ROWS, BATCH_VALUES, BATCH_SIZE = 4096, 2**22, 32 * 2**20
 ROWS_KEY = b"facegraph.rows"
 """Key of the number of rows in the metadata of the stream's schema."""
 _DAMAGED, _TOO_LARGE = 3, 4
+_CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
+"""Signals that end the process if the file makes Arrow crash. Others come from outside."""
 
 
 class ParquetStream:
@@ -39,7 +42,7 @@ class ParquetStream:
     def __init__(self, file: IO[bytes]) -> None:
         variables = {"PYTHONPATH": str(ROOT), "ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
         self._process = Popen(
-            [sys.executable, "-m", __name__], stdin=file, stdout=PIPE, stderr=DEVNULL, env=os.environ | variables
+            [sys.executable, "-P", "-m", __name__], stdin=file, stdout=PIPE, stderr=DEVNULL, env=os.environ | variables
         )
 
     def __enter__(self) -> "ParquetStream":
@@ -55,7 +58,7 @@ class ParquetStream:
 
         Raises:
             RequestError: ``INVALID_REQUEST``: the file is damaged, or its decoding needs more than `MAX_MEMORY`.
-            RuntimeError: the process did not start.
+            RuntimeError: the process did not start or was killed.
         """
         assert self._process.stdout is not None
         if len(read := self._process.stdout.read(size)) == size:
@@ -63,7 +66,7 @@ class ParquetStream:
         status = self._process.wait()
         if status == _DAMAGED:
             raise RequestError("INVALID_REQUEST", "The data is not a Parquet file, or it is damaged")
-        if status == _TOO_LARGE or status < 0:
+        if status == _TOO_LARGE or -status in _CRASHES:
             problem = f"The Parquet file needs more than {MAX_MEMORY >> 20} MiB of memory to decode, or it is damaged"
             raise RequestError("INVALID_REQUEST", problem)
         raise RuntimeError(f"the process that decodes a Parquet file ended with status {status}")
@@ -98,7 +101,7 @@ def main() -> None:
 def _end_with_the_reader() -> None:
     """End the process when the one that reads its output closes it or is killed."""
     poll = select.poll()
-    # Errors, such as a pipe that nobody reads, are always reported.
+    # Errors, such as a pipe without a reader, are always reported.
     poll.register(sys.stdout, 0)
     poll.poll()
     os._exit(1)
@@ -110,8 +113,6 @@ def _decode(file: IO[bytes], output: IO[bytes]) -> None:
     schema = plain_schema(opened.schema_arrow)
     rows = {ROWS_KEY: str(opened.metadata.num_rows)}
     stream = pa.ipc.new_stream(output, schema.with_metadata((schema.metadata or {}) | rows))
-    # The reader may not need more than the schema.
-    output.flush()
     for batch in opened.iter_batches(_batch_rows(opened.metadata), use_threads=False):
         _write(stream, batch.cast(schema))
     stream.close()

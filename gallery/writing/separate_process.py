@@ -45,7 +45,7 @@ async def run_separately(
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE, env=environment
+        sys.executable, "-P", "-m", __name__, stdin=PIPE, stdout=PIPE, env=environment
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lancedb import AsyncTable
@@ -42,6 +43,14 @@ async def test_work_is_done_by_another_process_of_low_priority(
     with pytest.raises(OSError, match="disk") as caught:
         await run_separately(location, collection.table, fail, OSError(28, "disk"))
     assert caught.value.errno == 28
+
+
+async def test_the_process_loads_no_module_from_the_current_folder(
+    location: Storage, writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lancedb.py").write_text("raise ImportError")
+    monkeypatch.chdir(tmp_path)
+    assert (await run_separately(location, writer.collections[0].table, process))[2] == 0
 
 
 async def test_a_process_that_ends_without_an_answer_is_an_error(

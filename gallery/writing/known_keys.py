@@ -47,7 +47,7 @@ class KnownKeys:
 
     async def add(self, rows: pa.Table, table: AsyncTable) -> None:
         """Add the ids and keys of a commit that was just made, after `follow`, in the same change."""
-        self._commit = max(self._commit, self._add(rows))
+        self._commit = max(self._commit, await asyncio.to_thread(self._add, rows))
         self._version = await table.version()
 
     def may_contain(self, *columns: Any) -> bool:

@@ -134,14 +134,15 @@ class TableMaintenance:
             await self.table.checkout_latest()
             return answer
 
-        for slower, then in ((nullcontext(), "pause"), (self.locks.pauses(), "wait")):
+        for slowdown, next_slowdown in ((nullcontext(), "pause"), (self.locks.pauses(), "wait")):
             try:
-                async with slower:
+                async with slowdown:
                     return await run()
             except RuntimeError as error:
                 if not any(part in str(error) for part in OVERTAKEN):
                     raise
-                logger.warning("gallery: enrolments in %s %s for %s: %s", self.table.name, then, work.__name__, error)
+                message = "gallery: enrolments in %s %s for %s: %s"
+                logger.warning(message, self.table.name, next_slowdown, work.__name__, error)
         async with self.locks.change:
             return await run()
 

@@ -15,7 +15,8 @@ def install(app: FastAPI) -> None:
     the summary from the name of the function: "Post Verify Many".
     """
     for route in app.routes:
-        if isinstance(route, APIRoute):
+        # All apps of a process share their routes, so another app may have changed them already.
+        if isinstance(route, APIRoute) and route.summary is None:
             first, gap, others = route.description.partition("\n\n")
             sentence, _, more = first.partition(". ")
             route.summary, route.description = sentence.removesuffix("."), f"{more}{gap}{others}".strip()

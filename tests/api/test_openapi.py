@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.app import routes
 from tests.api import openapi
 
 
@@ -19,6 +20,14 @@ def document() -> Any:
 def test_the_document_equals_the_snapshot(document: Any) -> None:
     known = json.loads(openapi.SNAPSHOT.read_text(encoding="utf-8"))
     assert document == known, "if this is intended, run .venv/bin/python -m tests.api.openapi and read the diff"
+
+
+def test_summaries_are_the_same_if_keys_are_required(document: Any) -> None:
+    summaries = [
+        {(path, method): operation["summary"] for path, item in paths.items() for method, operation in item.items()}
+        for paths in (document["paths"], routes(True).openapi()["paths"])
+    ]
+    assert summaries[0] == summaries[1]
 
 
 def test_the_document_is_valid(document: Any) -> None:

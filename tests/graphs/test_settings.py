@@ -115,7 +115,7 @@ def test_only_aws_clients_need_a_default_embedder_whose_similarities_are_measure
             {"stages": {**ARGS["stages"], "a": {"model": "facenet", "options": {"x": 1}}}},
             "stages.a.options: only a det",
         ),
-        ({"stages": {**ARGS["stages"], "a#b": {"model": "facenet"}}}, "the role 'a#b' must have only letters"),
+        ({"stages": {**ARGS["stages"], "a#b": {"model": "facenet"}}}, "the role 'a#b' must have only ASCII letters"),
         (
             {"stages": {**ARGS["stages"], "a": {"model": "fr-feature", "engine": "torch"}}},
             "stages.a.engine: fr-feature does not run in torch",

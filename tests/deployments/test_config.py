@@ -187,7 +187,7 @@ def test_problem_is_named_with_its_place(
         ("GALLERY_STORAGE_OPTIONS", "many", "GALLERY_STORAGE_OPTIONS: the environment variable must be JSON"),
         ("THRESHOLDS", "many", "THRESHOLDS: the environment variable must be JSON"),
         ("THRESHOLDS", '{"arcface": 2}', "THRESHOLDS: Input should be less than"),
-        ("THRESHOLDS", '{"nobody": 0.4}', "THRESHOLDS: unknown embedder nobody"),
+        ("THRESHOLDS", '{"arcfase": 0.4}', "THRESHOLDS: unknown embedder arcfase; available: "),
     ],
 )
 def test_a_problem_of_a_variable_names_it(
